@@ -1,0 +1,118 @@
+"""What plugins declare: tools, resources, resource templates, prompts and completions.
+
+A declaration is what a decorator collected; it has run nothing and imports nothing. A component
+is a declaration that was checked: it has an owner, an exposed name, what clients list of it, and a
+way to run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # only for annotations: declaring a tool must not import the SDK
+    from mcp.server.mcpserver.resources.templates import ResourceSecurity
+    from mcp_types import Annotations, Icon, ToolAnnotations
+
+Handler = Callable[..., Any]
+"""The function behind a component, sync or async."""
+
+ComponentKind = Literal["tool", "resource", "resource_template", "prompt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolDeclaration:
+    """A tool as its plugin wrote it; `timeout` is in seconds."""
+
+    handler: Handler
+    name: str
+    title: str | None = None
+    description: str | None = None
+    annotations: ToolAnnotations | None = None
+    icons: list[Icon] | None = None
+    meta: dict[str, Any] | None = None
+    structured_output: bool | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceDeclaration:
+    """A resource, or a template when `uri` has `{variables}` (RFC 6570)."""
+
+    handler: Handler
+    uri: str
+    name: str
+    title: str | None = None
+    description: str | None = None
+    mime_type: str | None = None
+    icons: list[Icon] | None = None
+    annotations: Annotations | None = None
+    meta: dict[str, Any] | None = None
+    security: ResourceSecurity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptDeclaration:
+    """A prompt as its plugin wrote it."""
+
+    handler: Handler
+    name: str
+    title: str | None = None
+    description: str | None = None
+    icons: list[Icon] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionDeclaration:
+    """The function that completes arguments of the plugin's own prompts and templates."""
+
+    handler: Handler
+
+
+Declaration = ToolDeclaration | ResourceDeclaration | PromptDeclaration | CompletionDeclaration
+
+Run = Callable[[Mapping[str, Any], Any], Awaitable[Any]]
+"""Runs a checked handler: `(arguments, context)` to the wire result; raises what went wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A checked tool, resource, resource template or prompt, with its owner.
+
+    Attributes:
+        kind: Which of the four it is.
+        plugin: Name of the plugin that owns it.
+        name: What the plugin calls it.
+        exposed: What clients see: the exposed name, the URI, or the URI template.
+        definition: The wire record that lists show (`mcp_types.Tool`, `Resource`, …).
+        run: Runs the handler.
+        match: For templates: URI to the template's arguments, or None.
+        timeout: Seconds a call may take; None for the default.
+    """
+
+    kind: ComponentKind
+    plugin: str
+    name: str
+    exposed: str
+    definition: Any
+    run: Run
+    match: Callable[[str], dict[str, Any] | None] | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completer:
+    """Completes arguments of one plugin: `(reference, argument, context)` to values or None."""
+
+    plugin: str
+    run: Callable[[Any, Any, Any, Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """All that one plugin contributes to the lists."""
+
+    components: tuple[Component, ...] = ()
+    completer: Completer | None = None
+    instructions: str | None = None

@@ -1,0 +1,91 @@
+"""Every exception of mcpkit, as a tree.
+
+Two readers. The *operator* reads `MCPKitError`: what failed, then a hint what to do.
+The *model* reads `ToolError`, `ResourceError` and `PromptError`: what to try instead.
+
+    MCPKitError                 the operator can act; `hint` says how
+    ├─ SettingsError            a setting is wrong, or misspelt
+    ├─ PluginError              one plugin failed; `plugin`, `distribution`, `version`, `stage`
+    │  ├─ PluginImportError     its module cannot be imported
+    │  ├─ PluginContractError   what it declares breaks the contract
+    │  ├─ PluginSettingsError   its section does not fit its model
+    │  └─ PluginLifespanError   its lifespan raised, hung or ended
+    ├─ NotFoundError            a name the operator gave is not there
+    └─ ServeError               the server cannot listen: port, certificate, authentication
+    HandlerError                what a handler says to the model
+    ├─ ToolError
+    ├─ ResourceError
+    │  └─ ResourceNotFoundError
+    └─ PromptError
+"""
+
+
+class MCPKitError(Exception):
+    """Something the operator can act on.
+
+    Args:
+        message: One sentence, capital first, no final period.
+        hint: What to do about it, in one sentence.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(MCPKitError):
+    """A setting is wrong or misspelt; the message names its source."""
+
+
+class NotFoundError(MCPKitError):
+    """A name the operator gave (a plugin, tool, transport, …) does not exist."""
+
+
+class ServeError(MCPKitError):
+    """The server cannot listen as asked: port in use, missing certificate, no authentication."""
+
+
+class PluginError(MCPKitError):
+    """One plugin failed; the rest of the server goes on.
+
+    Args:
+        message: What failed, without naming the plugin: the record does.
+        hint: What to do about it.
+    """
+
+
+class PluginImportError(PluginError):
+    """A plugin's entry point cannot be imported."""
+
+
+class PluginContractError(PluginError):
+    """What a plugin declares breaks the plugin contract."""
+
+
+class PluginSettingsError(PluginError):
+    """The settings section of a plugin does not fit the model it declares."""
+
+
+class PluginLifespanError(PluginError):
+    """The lifespan of a plugin raised, hung, or ended while the server ran."""
+
+
+class HandlerError(Exception):
+    """What a handler tells the client: one sentence that says what to try instead."""
+
+
+class ToolError(HandlerError):
+    """Raised by a tool: the model reads the message in an `isError` result."""
+
+
+class ResourceError(HandlerError):
+    """Raised by a resource: the client reads the message as JSON-RPC error -32603."""
+
+
+class ResourceNotFoundError(ResourceError):
+    """Raised by a resource that does not exist: JSON-RPC error -32602 (SEP-2164)."""
+
+
+class PromptError(HandlerError):
+    """Raised by a prompt: the client reads the message as JSON-RPC error -32602."""

@@ -1,0 +1,117 @@
+"""The record of one plugin: discovered, then loaded, disabled or failed, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from mcpkit.core.components import Catalogue
+from mcpkit.core.errors import MCPKitError
+
+SLOW_IMPORT = 1.0
+"""Seconds of import above which a plugin is called slow."""
+
+
+class Status(StrEnum):
+    """Where a plugin stands."""
+
+    DISCOVERED = "discovered"
+    DISABLED = "disabled"
+    LOADED = "loaded"
+    FAILED = "failed"
+
+
+class Stage(StrEnum):
+    """The step of the flow that a plugin reached, or failed in."""
+
+    DISCOVER = "discover"
+    IMPORT = "import"
+    REGISTER = "register"
+    SETTINGS = "settings"
+    VALIDATE = "validate"
+    COMPOSE = "compose"
+    LIFESPAN = "lifespan"
+    SERVE = "serve"
+
+
+@dataclass(kw_only=True)
+class PluginRecord:
+    """What is known of one plugin, from discovery to the end of the server.
+
+    Attributes:
+        name: Name of the entry point: the plugin's name.
+        distribution: Name of the distribution that brought it; None for one given in code.
+        version: Version of that distribution.
+        entry_point: `module:attribute`.
+        location: Where the distribution is installed.
+        editable: Whether it is an editable install (PEP 660).
+        status: Where it stands now.
+        stage: The step it reached, or failed in.
+        error: Why it failed; its hint says what to do.
+        reason: Why it is disabled.
+        import_seconds: Time its import took; None if it was not imported.
+        catalogue: What it contributes to the lists.
+        plugin: The object registered with pluggy.
+        settings: The filled settings model, or None.
+    """
+
+    name: str
+    distribution: str | None = None
+    version: str | None = None
+    entry_point: str = ""
+    location: str | None = None
+    editable: bool = False
+    status: Status = Status.DISCOVERED
+    stage: Stage = Stage.DISCOVER
+    error: MCPKitError | None = None
+    reason: str | None = None
+    import_seconds: float | None = None
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    plugin: Any = field(default=None, repr=False)
+    settings: Any = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        """The plugin as errors name it: `'weather' (mcpkit-plugin-weather 1.2.0)`."""
+        if self.distribution is None:
+            return repr(self.name)
+        return f"{self.name!r} ({self.distribution} {self.version})"
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether importing it took so long that the operator should know."""
+        return self.import_seconds is not None and self.import_seconds >= SLOW_IMPORT
+
+    def fail(self, stage: Stage, error: MCPKitError) -> None:
+        """Record that the plugin failed; nothing of it is offered from now on."""
+        self.status = Status.FAILED
+        self.stage = stage
+        self.error = error
+        self.catalogue = Catalogue()
+
+    def disable(self, reason: str) -> None:
+        """Record that the plugin is not wanted; it is never imported."""
+        self.status = Status.DISABLED
+        self.reason = reason
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as `--json` and `/readyz` show it; None where nothing is known."""
+        kinds: dict[str, list[str]] = {}
+        for component in self.catalogue.components:
+            kinds.setdefault(f"{component.kind}s", []).append(component.exposed)
+        return {
+            "name": self.name,
+            "distribution": self.distribution,
+            "version": self.version,
+            "entry_point": self.entry_point,
+            "location": self.location,
+            "editable": self.editable,
+            "status": str(self.status),
+            "stage": str(self.stage),
+            "reason": self.error.message if self.error else self.reason,
+            "hint": self.error.hint if self.error else None,
+            "import_seconds": self.import_seconds,
+            "slow": self.is_slow,
+            "components": kinds,
+        }

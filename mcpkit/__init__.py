@@ -1,0 +1,67 @@
+"""mcpkit: the MCP server that plugins make.
+
+Plugin authors import from here and from `mcpkit.testing`; nothing else is public to them.
+Importing this module is cheap: each name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
+    from mcpkit.core.context import Context
+    from mcpkit.core.errors import (
+        MCPKitError,
+        PromptError,
+        ResourceError,
+        ResourceNotFoundError,
+        ToolError,
+    )
+    from mcpkit.core.hookspecs import hookimpl, hookspec
+    from mcpkit.core.plugin import Plugin
+    from mcpkit.core.settings import PluginSettings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Context",
+    "MCPKitError",
+    "Plugin",
+    "PluginSettings",
+    "PromptError",
+    "ResourceError",
+    "ResourceNotFoundError",
+    "ToolError",
+    "__version__",
+    "hookimpl",
+    "hookspec",
+]
+
+_MODULES = {
+    "Context": "mcpkit.core.context",
+    "MCPKitError": "mcpkit.core.errors",
+    "Plugin": "mcpkit.core.plugin",
+    "PluginSettings": "mcpkit.core.settings",
+    "PromptError": "mcpkit.core.errors",
+    "ResourceError": "mcpkit.core.errors",
+    "ResourceNotFoundError": "mcpkit.core.errors",
+    "ToolError": "mcpkit.core.errors",
+    "hookimpl": "mcpkit.core.hookspecs",
+    "hookspec": "mcpkit.core.hookspecs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted(__all__)

@@ -1,0 +1,162 @@
+"""`Context`: what a handler may ask while it runs.
+
+It extends the SDK's context, so progress, elicitation, `Resolve(...)` and the session work as the
+SDK documents them; on top of that it knows the plugin's settings and state.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Generic, cast
+
+import mcp_types as types
+from mcp.server.connection import allowed_log_levels
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver.context import Context as SDKContext
+from mcp.server.subscriptions import SubscriptionBus
+from pydantic import AnyUrl
+from typing_extensions import TypeVar
+
+SettingsT = TypeVar("SettingsT", default=Any)
+StateT = TypeVar("StateT", default=Any)
+
+ReadResource = Callable[[str], Awaitable[types.ReadResourceResult]]
+"""Reads any resource of the server, whichever plugin owns it."""
+
+LOG_LEVELS: tuple[types.LoggingLevel, ...] = (
+    "debug",
+    "info",
+    "notice",
+    "warning",
+    "error",
+    "critical",
+    "alert",
+    "emergency",
+)
+"""Log levels of MCP, least severe first (RFC 5424)."""
+
+
+class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
+    """What a handler may ask: annotate a parameter with it and it is passed in.
+
+    `Context[WeatherSettings, WeatherState]` types `settings` and `state`.
+    """
+
+    _settings: Any = None
+    _plugin: str = ""
+    _read_resource: Any = None
+    _log_level: Any = None
+
+    @classmethod
+    def for_request(
+        cls,
+        request_context: ServerRequestContext[Any, Any],
+        *,
+        plugin: str,
+        settings: Any,
+        params: Any = None,
+        subscriptions: SubscriptionBus | None = None,
+        read_resource: ReadResource | None = None,
+        log_level: types.LoggingLevel | None = None,
+    ) -> Context[Any, Any]:
+        """Make the context of one call.
+
+        Args:
+            request_context: The SDK's; its `lifespan_context` is the plugin's state.
+            plugin: Name of the plugin that owns the handler.
+            settings: The plugin's filled settings model.
+            params: Parameters of the request; they carry answers of a multi-round call.
+            subscriptions: Where changes are published.
+            read_resource: Reads any resource of the server.
+            log_level: Least severe level that this connection asked for (2025 protocols).
+        """
+        context = cls(
+            request_context=request_context, input_params=params, subscriptions=subscriptions
+        )
+        context._settings = settings
+        context._plugin = plugin
+        context._read_resource = read_resource
+        context._log_level = log_level
+        return context
+
+    @property
+    def settings(self) -> SettingsT:
+        """The plugin's settings."""
+        return cast(SettingsT, self._settings)
+
+    @property
+    def state(self) -> StateT:
+        """What the plugin's lifespan yielded; None without one."""
+        return self.request_context.lifespan_context
+
+    @property
+    def plugin(self) -> str:
+        """Name of the plugin that owns the handler."""
+        return self._plugin
+
+    async def read_resource(self, uri: str | AnyUrl) -> Iterable[ReadResourceContents]:
+        """Read a resource of this server by its URI, whichever plugin owns it.
+
+        Raises:
+            MCPError: No such resource, or reading it failed.
+        """
+        if self._read_resource is None:
+            raise ValueError("Context is not available outside of a request")
+        result = await self._read_resource(str(uri))
+        return [_contents(item) for item in result.contents]
+
+    async def log(
+        self, level: types.LoggingLevel, data: Any, *, logger_name: str | None = None
+    ) -> None:
+        """Send a log message to the client, if it asked for this level.
+
+        Args:
+            level: One of the eight levels of RFC 5424.
+            data: Anything JSON-serialisable.
+            logger_name: Name shown with it; the plugin's by default.
+        """
+        if not self._wants(level):
+            return
+        request = self.request_context
+        await request.session.send_notification(
+            types.LoggingMessageNotification(
+                params=types.LoggingMessageNotificationParams(
+                    level=level, data=data, logger=logger_name or self._plugin
+                )
+            ),
+            related_request_id=request.request_id,
+        )
+
+    async def debug(self, data: Any, *, logger_name: str | None = None) -> None:
+        """Send a debug message."""
+        await self.log("debug", data, logger_name=logger_name)
+
+    async def info(self, data: Any, *, logger_name: str | None = None) -> None:
+        """Send an info message."""
+        await self.log("info", data, logger_name=logger_name)
+
+    async def warning(self, data: Any, *, logger_name: str | None = None) -> None:
+        """Send a warning message."""
+        await self.log("warning", data, logger_name=logger_name)
+
+    async def error(self, data: Any, *, logger_name: str | None = None) -> None:
+        """Send an error message."""
+        await self.log("error", data, logger_name=logger_name)
+
+    def _wants(self, level: types.LoggingLevel) -> bool:
+        request = self.request_context
+        if level not in allowed_log_levels(request.protocol_version, request.meta):
+            return False
+        if self._log_level is None:
+            return True
+        return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self._log_level)
+
+
+def _contents(item: Any) -> ReadResourceContents:
+    """One content of a `resources/read` result as the SDK's context returns it."""
+    content = (
+        item.text if isinstance(item, types.TextResourceContents) else base64.b64decode(item.blob)
+    )
+    return ReadResourceContents(content=content, mime_type=item.mime_type, meta=item.meta)

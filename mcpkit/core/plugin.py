@@ -1,0 +1,246 @@
+"""`Plugin`: the authoring object.
+
+In come decorated functions; out go declarations, through pluggy hooks that the object implements
+itself. It collects; it runs nothing, does no I/O, and never sees the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mcpkit.core import hookspecs
+from mcpkit.core.components import (
+    CompletionDeclaration,
+    Declaration,
+    PromptDeclaration,
+    ResourceDeclaration,
+    ToolDeclaration,
+)
+
+if TYPE_CHECKING:  # only for annotations: a plugin is declared without importing the SDK
+    from mcp.server.mcpserver.resources.templates import ResourceSecurity
+    from mcp_types import Annotations, Icon, ToolAnnotations
+    from pydantic import BaseModel
+
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+LifespanT = TypeVar("LifespanT", bound=Callable[..., AbstractAsyncContextManager[Any]])
+
+HOOK_PREFIX = "mcpkit_"
+"""What the name of every hook starts with."""
+
+
+class Plugin:
+    """What a distribution contributes: decorate functions with its methods.
+
+    Args:
+        settings: Model of the plugin's settings section, filled by the host; derive it from
+            `mcpkit.PluginSettings`.
+        instructions: What the model should know before it uses the plugin, in a sentence or two.
+    """
+
+    def __init__(
+        self, *, settings: type[BaseModel] | None = None, instructions: str | None = None
+    ) -> None:
+        self._settings = settings
+        self._instructions = instructions
+        self._declarations: list[Declaration] = []
+        self._lifespan: Callable[..., AbstractAsyncContextManager[Any]] | None = None
+
+    @property
+    def declarations(self) -> tuple[Declaration, ...]:
+        """What was declared so far, in order."""
+        return tuple(self._declarations)
+
+    def tool(
+        self,
+        name: str | None = None,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: ToolAnnotations | None = None,
+        icons: list[Icon] | None = None,
+        meta: dict[str, Any] | None = None,
+        structured_output: bool | None = None,
+        timeout: float | None = None,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Declare a tool; the function's signature is its schema, its docstring its description.
+
+        Args:
+            name: Name without the plugin's prefix; the function's name by default.
+            title: Name for people.
+            description: What the model reads; the docstring by default. One is required.
+            annotations: Hints about behaviour, such as read-only or destructive.
+            icons: Icons for user interfaces.
+            meta: `_meta` of the tool.
+            structured_output: Whether results carry structured content; by default when the return
+                type allows it.
+            timeout: Seconds a call may take, instead of the operator's `calls.timeout`.
+        """
+        _refuse_bare(name, "tool")
+
+        def declare(handler: HandlerT) -> HandlerT:
+            self._declarations.append(
+                ToolDeclaration(
+                    handler=handler,
+                    name=name or _name(handler),
+                    title=title,
+                    description=description,
+                    annotations=annotations,
+                    icons=icons,
+                    meta=meta,
+                    structured_output=structured_output,
+                    timeout=timeout,
+                )
+            )
+            return handler
+
+        return declare
+
+    def resource(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        icons: list[Icon] | None = None,
+        annotations: Annotations | None = None,
+        meta: dict[str, Any] | None = None,
+        security: ResourceSecurity | None = None,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Declare a resource, or a resource template when `uri` has `{variables}`.
+
+        Args:
+            uri: URI, or URI template (RFC 6570); its scheme is the plugin's name by convention.
+            name: The function's name by default.
+            title: Name for people.
+            description: The docstring by default.
+            mime_type: `text/plain` by default.
+            icons: Icons for user interfaces.
+            annotations: Audience and priority.
+            meta: `_meta` of the resource.
+            security: What values a template's variables may not have; by default no path
+                traversal, absolute path or NUL.
+        """
+        _refuse_bare(uri, "resource")
+
+        def declare(handler: HandlerT) -> HandlerT:
+            self._declarations.append(
+                ResourceDeclaration(
+                    handler=handler,
+                    uri=uri,
+                    name=name or _name(handler),
+                    title=title,
+                    description=description,
+                    mime_type=mime_type,
+                    icons=icons,
+                    annotations=annotations,
+                    meta=meta,
+                    security=security,
+                )
+            )
+            return handler
+
+        return declare
+
+    def prompt(
+        self,
+        name: str | None = None,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[Icon] | None = None,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Declare a prompt; the function returns a string, a message, or a list of them.
+
+        Args:
+            name: Name without the plugin's prefix; the function's name by default.
+            title: Name for people.
+            description: The docstring by default.
+            icons: Icons for user interfaces.
+        """
+        _refuse_bare(name, "prompt")
+
+        def declare(handler: HandlerT) -> HandlerT:
+            self._declarations.append(
+                PromptDeclaration(
+                    handler=handler,
+                    name=name or _name(handler),
+                    title=title,
+                    description=description,
+                    icons=icons,
+                )
+            )
+            return handler
+
+        return declare
+
+    def completion(self) -> Callable[[HandlerT], HandlerT]:
+        """Declare the function that completes arguments of this plugin's prompts and templates.
+
+        It takes `(ref, argument, context)` as the SDK's does, and may take a `ctx: Context` after
+        them. `ref.name` is the prompt's name in the plugin, without the prefix.
+        """
+
+        def declare(handler: HandlerT) -> HandlerT:
+            self._declarations.append(CompletionDeclaration(handler=handler))
+            return handler
+
+        return declare
+
+    def lifespan(self, function: LifespanT) -> LifespanT:
+        """Declare the lifespan: a function of the settings that returns an async context manager.
+
+        What it yields is the plugin's state: `ctx.state` in handlers. Decorate the function with
+        `contextlib.asynccontextmanager` first.
+        """
+        if self._lifespan is not None:
+            raise ValueError("A plugin has one lifespan; this one has two")
+        self._lifespan = function
+        return function
+
+    def hookimpl(self, function: HandlerT) -> HandlerT:
+        """Implement a hook of `mcpkit.core.hookspecs`, such as `mcpkit_health`, by its name."""
+        name = _name(function)
+        if not name.startswith(HOOK_PREFIX):
+            raise ValueError(f"A hook's name starts with {HOOK_PREFIX!r}; got {name!r}")
+        setattr(self, name, hookspecs.hookimpl(function))
+        return function
+
+    @hookspecs.hookimpl
+    def mcpkit_settings(self) -> type[BaseModel] | None:
+        """The settings model given to the constructor."""
+        return self._settings
+
+    @hookspecs.hookimpl
+    def mcpkit_components(self) -> tuple[Declaration, ...]:
+        """Everything that was decorated."""
+        return self.declarations
+
+    @hookspecs.hookimpl
+    def mcpkit_instructions(self) -> str | None:
+        """The instructions given to the constructor."""
+        return self._instructions
+
+    @hookspecs.hookimpl
+    def mcpkit_lifespan(self, settings: Any) -> AbstractAsyncContextManager[Any] | None:
+        """The decorated lifespan, opened for these settings."""
+        if self._lifespan is None:
+            return None
+        return self._lifespan(settings)
+
+
+def _refuse_bare(value: object, decorator: str) -> None:
+    """Refuse `@plugin.tool` without parentheses, which would lose the function."""
+    if callable(value):
+        raise TypeError(f"Write @plugin.{decorator}(...) with parentheses")
+
+
+def _name(handler: Callable[..., Any]) -> str:
+    name = getattr(handler, "__name__", "")
+    if not name or name == "<lambda>":
+        raise ValueError(f"{handler!r} has no name: pass name=")
+    return str(name)

@@ -1,1 +1,1 @@
-"""The flow of mcpkit, one stage per file: discover, load, validate, register, compose, serve, call."""
+"""The flow of mcpkit, one stage per file, read from top to bottom."""

@@ -70,10 +70,34 @@ class CompletionDeclaration:
     handler: Handler
 
 
-Declaration = ToolDeclaration | ResourceDeclaration | PromptDeclaration | CompletionDeclaration
-
 Run = Callable[[Mapping[str, Any], Any], Awaitable[Any]]
 """Runs a checked handler: `(arguments, context)` to the wire result; raises what went wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyDeclaration:
+    """A component that brings its own wire record and its own way to run.
+
+    For what is not a Python function: another server's tool, or one described by a JSON Schema.
+    `definition` is a `mcp_types.Tool`, `Resource`, `ResourceTemplate` or `Prompt`; `run` takes the
+    arguments as the client sent them.
+    """
+
+    kind: ComponentKind
+    name: str
+    definition: Any
+    run: Run
+    match: Callable[[str], dict[str, Any] | None] | None = None
+    timeout: float | None = None
+
+
+Declaration = (
+    ToolDeclaration
+    | ResourceDeclaration
+    | PromptDeclaration
+    | CompletionDeclaration
+    | ReadyDeclaration
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +127,13 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completer:
-    """Completes arguments of one plugin: `(reference, argument, context)` to values or None."""
+    """Completes arguments of one plugin: `(params, context)` to a `Completion` or None.
+
+    `params.ref` of a prompt has the name that the plugin knows.
+    """
 
     plugin: str
-    run: Callable[[Any, Any, Any, Any], Awaitable[Any]]
+    run: Callable[[Any, Any], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

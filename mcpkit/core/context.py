@@ -44,6 +44,7 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
     `Context[WeatherSettings, WeatherState]` types `settings` and `state`.
     """
 
+    _params: Any = None
     _settings: Any = None
     _plugin: str = ""
     _read_resource: Any = None
@@ -67,7 +68,7 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
             request_context: The SDK's; its `lifespan_context` is the plugin's state.
             plugin: Name of the plugin that owns the handler.
             settings: The plugin's filled settings model.
-            params: Parameters of the request; they carry answers of a multi-round call.
+            params: Parameters of the request; in a multi-round call they carry answers.
             subscriptions: Where changes are published.
             read_resource: Reads any resource of the server.
             log_level: Least severe level that this connection asked for (2025 protocols).
@@ -75,6 +76,7 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         context = cls(
             request_context=request_context, input_params=params, subscriptions=subscriptions
         )
+        context._params = params
         context._settings = settings
         context._plugin = plugin
         context._read_resource = read_resource
@@ -90,6 +92,11 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
     def state(self) -> StateT:
         """What the plugin's lifespan yielded; None without one."""
         return self.request_context.lifespan_context
+
+    @property
+    def params(self) -> Any:
+        """Parameters of the request as `mcp_types` spells them, such as `CallToolRequestParams`."""
+        return self._params
 
     @property
     def plugin(self) -> str:

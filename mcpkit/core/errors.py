@@ -12,11 +12,16 @@ The *model* reads `ToolError`, `ResourceError` and `PromptError`: what to try in
     │  └─ PluginLifespanError   its lifespan raised, hung or ended
     ├─ NotFoundError            a name the operator gave is not there
     └─ ServeError               the server cannot listen: port, certificate, authentication
-    HandlerError                what a handler says to the model
+    HandlerError                what a client or its model can act on
     ├─ ToolError
     ├─ ResourceError
     │  └─ ResourceNotFoundError
-    └─ PromptError
+    ├─ PromptError
+    ├─ ArgumentsError           the arguments do not fit
+    └─ CallTimeoutError         the call took too long
+    CrashError                  a handler is broken; clients learn only that it is
+    ├─ HandlerExitedError       it called sys.exit, or cancelled itself
+    └─ OutputError              it returned what its schema forbids
 """
 
 
@@ -89,3 +94,23 @@ class ResourceNotFoundError(ResourceError):
 
 class PromptError(HandlerError):
     """Raised by a prompt: the client reads the message as JSON-RPC error -32602."""
+
+
+class ArgumentsError(HandlerError):
+    """The arguments of a call do not fit what the component takes."""
+
+
+class CallTimeoutError(HandlerError):
+    """A call took longer than it may."""
+
+
+class CrashError(Exception):
+    """A handler is broken: the operator reads why in the log, clients only that it is."""
+
+
+class HandlerExitedError(CrashError):
+    """A handler tried to end the process, or cancelled itself."""
+
+
+class OutputError(CrashError):
+    """A handler returned what its output schema forbids."""

@@ -1,0 +1,224 @@
+"""Building: a declaration becomes a component that lists itself and runs its handler.
+
+Schemas, URI templates and prompt rendering are the SDK's; names, errors and threads are ours.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import mcp_types as types
+from mcp.server.mcpserver.prompts import Prompt
+from mcp.server.mcpserver.tools import Tool
+
+from mcpkit.core.components import (
+    Completer,
+    CompletionDeclaration,
+    Component,
+    PromptDeclaration,
+    ReadyDeclaration,
+    ResourceDeclaration,
+    ToolDeclaration,
+)
+from mcpkit.core.errors import (
+    ArgumentsError,
+    OutputError,
+    PluginContractError,
+)
+from mcpkit.core.handlers import description, guarded, original, refuse_unknown
+from mcpkit.core.resources import build_resource
+from mcpkit.core.threads import WorkerThreads
+
+MAX_COMPLETIONS = 100
+"""Most values of one completion (specification, server/utilities/completion)."""
+
+
+def build(
+    declaration: ToolDeclaration | ResourceDeclaration | PromptDeclaration | ReadyDeclaration,
+    plugin: str,
+    exposed: str,
+    threads: WorkerThreads,
+) -> Component:
+    """Make the component of one declaration.
+
+    Args:
+        declaration: What the plugin wrote.
+        plugin: Name of its plugin.
+        exposed: What clients call it; for resources their URI.
+        threads: Where its function runs when it is sync.
+
+    Raises:
+        Exception: Whatever the SDK finds wrong with the signature.
+    """
+    match declaration:
+        case ToolDeclaration():
+            return _build_tool(declaration, plugin, exposed, threads)
+        case ResourceDeclaration():
+            return build_resource(declaration, plugin, threads)
+        case PromptDeclaration():
+            return _build_prompt(declaration, plugin, exposed, threads)
+        case ReadyDeclaration():
+            return _adopt(declaration, plugin, exposed)
+
+
+def _build_tool(
+    declaration: ToolDeclaration, plugin: str, exposed: str, threads: WorkerThreads
+) -> Component:
+    tool = Tool.from_function(
+        guarded(declaration.handler, threads),
+        name=exposed,
+        title=declaration.title,
+        description=description(declaration.description, declaration.handler),
+        annotations=declaration.annotations,
+        icons=declaration.icons,
+        meta=declaration.meta,
+        structured_output=declaration.structured_output,
+    )
+    schema = {**tool.parameters, "additionalProperties": False}
+    schema.setdefault("properties", {})
+
+    async def run(arguments: Mapping[str, Any], context: Any) -> Any:
+        refuse_unknown(arguments, schema["properties"])
+        try:
+            result = await tool.run(dict(arguments), context)
+        except Exception as exc:  # the SDK's wrappers of what the handler raised
+            raise original(exc) from exc
+        try:
+            return tool.fn_metadata.convert_result(result)
+        except Exception as exc:  # plugin code: serialisers may raise anything
+            raise OutputError(f"It returned what its output schema forbids: {exc}") from exc
+
+    return Component(
+        kind="tool",
+        plugin=plugin,
+        name=declaration.name,
+        exposed=exposed,
+        definition=types.Tool(
+            name=exposed,
+            title=tool.title,
+            description=tool.description,
+            input_schema=schema,
+            output_schema=tool.output_schema,
+            annotations=tool.annotations,
+            icons=tool.icons,
+            _meta=tool.meta,
+        ),
+        run=run,
+        timeout=declaration.timeout,
+    )
+
+
+def _build_prompt(
+    declaration: PromptDeclaration, plugin: str, exposed: str, threads: WorkerThreads
+) -> Component:
+    prompt = Prompt.from_function(
+        guarded(declaration.handler, threads),
+        name=exposed,
+        title=declaration.title,
+        description=description(declaration.description, declaration.handler),
+        icons=declaration.icons,
+    )
+    arguments_known = {argument.name: argument for argument in prompt.arguments or ()}
+
+    async def run(arguments: Mapping[str, Any], context: Any) -> Any:
+        refuse_unknown(arguments, arguments_known)
+        missing = [
+            name
+            for name, argument in arguments_known.items()
+            if argument.required and name not in arguments
+        ]
+        if missing:
+            raise ArgumentsError(f"{', '.join(missing)} is required")
+        try:
+            messages = await prompt.render(dict(arguments), context)
+        except Exception as exc:  # the SDK's wrappers of what the handler raised
+            raise original(exc) from exc
+        if isinstance(messages, types.InputRequiredResult):
+            return messages
+        return types.GetPromptResult(
+            description=prompt.description,
+            messages=[
+                types.PromptMessage(role=message.role, content=message.content)
+                for message in messages
+            ],
+        )
+
+    return Component(
+        kind="prompt",
+        plugin=plugin,
+        name=declaration.name,
+        exposed=exposed,
+        definition=types.Prompt(
+            name=exposed,
+            title=prompt.title,
+            description=prompt.description or None,
+            arguments=[
+                types.PromptArgument(
+                    name=argument.name, description=argument.description, required=argument.required
+                )
+                for argument in arguments_known.values()
+            ],
+            icons=prompt.icons,
+        ),
+        run=run,
+    )
+
+
+def _adopt(declaration: ReadyDeclaration, plugin: str, exposed: str) -> Component:
+    definition = declaration.definition
+    if declaration.kind in {"tool", "prompt"}:
+        definition = definition.model_copy(update={"name": exposed})
+    elif declaration.kind == "resource":
+        exposed = str(definition.uri)
+    else:
+        exposed = definition.uri_template
+    return Component(
+        kind=declaration.kind,
+        plugin=plugin,
+        name=declaration.name,
+        exposed=exposed,
+        definition=definition,
+        run=declaration.run,
+        match=declaration.match,
+        timeout=declaration.timeout,
+    )
+
+
+def build_completer(
+    declaration: CompletionDeclaration, plugin: str, threads: WorkerThreads
+) -> Completer:
+    """Make the completer of one plugin; its function may take the `Context` as fourth argument.
+
+    Raises:
+        PluginContractError: The function does not take `(ref, argument, context)`.
+    """
+    handler = guarded(declaration.handler, threads)
+    takes = len(inspect.signature(declaration.handler).parameters)
+    if takes not in {3, 4}:
+        raise PluginContractError(
+            f"Its completion function takes {takes} arguments",
+            hint="Write def complete(ref, argument, context), or with a fourth ctx: Context",
+        )
+
+    async def run(params: Any, context: Any) -> Any:
+        given = (params.ref, params.argument, params.context, context)
+        try:
+            answer = await handler(*given[:takes])
+        except Exception as exc:  # what the handler raised, in an envelope
+            raise original(exc) from exc
+        return _completion(answer)
+
+    return Completer(plugin=plugin, run=run)
+
+
+def _completion(answer: Any) -> types.Completion:
+    """Accept a `Completion`, a sequence of strings, or None; keep to the limit."""
+    if isinstance(answer, types.Completion):
+        values, total, has_more = answer.values, answer.total, answer.has_more
+    else:
+        values, total, has_more = [str(value) for value in answer or ()], None, None
+    if len(values) > MAX_COMPLETIONS:
+        total, has_more = total or len(values), True
+    return types.Completion(values=values[:MAX_COMPLETIONS], total=total, has_more=has_more)

@@ -1,0 +1,102 @@
+"""Handlers: run a plugin's function so that nothing it does goes further than its own call.
+
+Sync functions run in the plugin's own threads. Whatever a function raises, `sys.exit` included,
+comes out as what it raised, through whatever the SDK wraps around it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
+
+from anyio import get_cancelled_exc_class
+from anyio.lowlevel import checkpoint_if_cancelled
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
+
+from mcpkit.core.components import Handler
+from mcpkit.core.errors import ArgumentsError, HandlerExitedError
+from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.threads import WorkerThreads
+from mcpkit.core.wording import Problem, describe_errors
+
+
+class _Raised(Exception):  # noqa: N818  # an envelope, not an error of its own
+    """Carries what a function raised through the SDK, apart from what the SDK itself raises."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def guarded(handler: Handler, threads: WorkerThreads) -> Callable[..., Awaitable[Any]]:
+    """Wrap a function, keeping its signature: async, and raising envelopes only.
+
+    Args:
+        handler: A sync or async function.
+        threads: Where it runs when it is sync.
+    """
+    function = handler if inspect.isroutine(handler) else handler.__call__
+    is_async = inspect.iscoroutinefunction(function)
+
+    @functools.wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            if is_async:
+                return await function(*args, **kwargs)
+            return await threads.run(functools.partial(function, *args, **kwargs))
+        except MCPError:
+            raise  # a protocol error on purpose
+        except Exception as exc:  # plugin code: anything may come
+            raise _Raised(exc) from exc
+        except get_cancelled_exc_class() as exc:
+            await checkpoint_if_cancelled()
+            # Nobody cancelled this call: the function cancelled itself.
+            raise _Raised(HandlerExitedError("It was cancelled from within")) from exc
+        except BaseException as exc:  # plugin code: sys.exit ends the call, not the server
+            raise _Raised(HandlerExitedError(f"It raised {type(exc).__name__}: {exc}")) from exc
+
+    return run
+
+
+def original(error: Exception) -> Exception:
+    """Find what a function raised under what the SDK wrapped around it.
+
+    Returns:
+        The function's own exception; an `ArgumentsError` when the arguments did not fit its
+        signature; else the error itself.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, _Raised):
+            return link.error
+        if isinstance(link, ValidationError):
+            return ArgumentsError("; ".join(map(_sentence, describe_errors(link))))
+        link = link.__cause__
+    return error
+
+
+def _sentence(problem: Problem) -> str:
+    path = ".".join(map(str, problem.path))
+    return f"{path} {problem.message}" if path else problem.message
+
+
+def refuse_unknown(arguments: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse arguments that the handler does not take, naming the nearest it does.
+
+    Raises:
+        ArgumentsError: At least one argument is unknown.
+    """
+    for name in arguments:
+        if name not in known:
+            takes = ", ".join(sorted(known)) or "no arguments"
+            raise ArgumentsError(
+                f"{name} is not known.{did_you_mean(name, known) or f' It takes {takes}'}"
+            )
+
+
+def description(given: str | None, handler: Handler) -> str:
+    """Tell what a component is for: what its plugin passed, else the function's docstring."""
+    return inspect.cleandoc(given or handler.__doc__ or "")

@@ -1,0 +1,175 @@
+"""Lifespans: the part of a plugin that lives as long as the server.
+
+Each lifespan runs in a task of its own: one that raises, hangs, or ends while the server runs costs
+its own plugin and nobody else. They are entered side by side, and closed in reverse order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import anyio
+import pluggy
+from anyio.abc import TaskGroup
+
+from mcpkit.core.errors import PluginContractError, PluginError, PluginLifespanError
+from mcpkit.core.hooks import ask
+from mcpkit.core.settings import LifespanSettings
+from mcpkit.core.status import PluginRecord, Stage
+
+logger = logging.getLogger(__name__)
+
+OnFailure = Callable[[PluginRecord], Awaitable[None]]
+"""Told when a lifespan ends by itself while the server runs."""
+
+
+class Lifespan:
+    """The open lifespan of one plugin.
+
+    Attributes:
+        record: The plugin; failures are recorded there.
+        state: What its context manager yielded, while it is open.
+    """
+
+    def __init__(self, record: PluginRecord, manager: AbstractAsyncContextManager[Any]) -> None:
+        self.record = record
+        self.state: Any = None
+        self._manager = manager
+        self._entered = anyio.Event()
+        self._closing = anyio.Event()
+        self._closed = anyio.Event()
+        self._scope = anyio.CancelScope()
+
+    async def run(self, on_failure: OnFailure) -> None:
+        """Enter, stay open until told to close, and close; record what goes wrong."""
+        try:
+            with self._scope:
+                async with self._manager as self.state:
+                    self._entered.set()
+                    await self._closing.wait()
+        except (Exception, SystemExit, BaseExceptionGroup) as exc:  # noqa: BLE001  # plugin code
+            self._failed(f"Its lifespan raised {type(exc).__name__}: {exc}", exc)
+        else:
+            if self._entered.is_set() and not self._closing.is_set():
+                self._failed("Its lifespan ended while the server runs", None)
+        finally:
+            self._closed.set()
+        if self._entered.is_set() and not self._closing.is_set():
+            await on_failure(self.record)
+        self._entered.set()
+
+    async def enter(self, seconds: float) -> None:
+        """Wait until it is open; give it up after some seconds."""
+        with anyio.move_on_after(seconds) as waiting:
+            await self._entered.wait()
+        if waiting.cancelled_caught:
+            self._failed(f"Its lifespan did not start within {seconds:g} s", None)
+            self._closing.set()
+            self._scope.cancel()
+
+    async def close(self, seconds: float) -> None:
+        """Close it; give it up after some seconds."""
+        self._closing.set()
+        with anyio.move_on_after(seconds, shield=True) as waiting:
+            await self._closed.wait()
+        if waiting.cancelled_caught:
+            logger.error("Plugin %s: its lifespan did not close within %g s", self.label, seconds)
+            self._scope.cancel()
+
+    @property
+    def label(self) -> str:
+        """The plugin as logs name it."""
+        return self.record.label
+
+    def _failed(self, message: str, cause: BaseException | None) -> None:
+        if self.record.error is not None:
+            return
+        error = PluginLifespanError(
+            message, hint=f"Set plugins.{self.record.name}.enabled = false to go on without it"
+        )
+        error.__cause__ = cause
+        if self._closing.is_set():
+            logger.error("Plugin %s: %s", self.label, message, exc_info=cause)
+        else:
+            self.record.fail(Stage.LIFESPAN, error)
+
+
+@asynccontextmanager
+async def open_lifespans(
+    records: Sequence[PluginRecord],
+    manager: pluggy.PluginManager,
+    settings: LifespanSettings,
+    on_failure: OnFailure,
+) -> AsyncIterator[dict[str, Any]]:
+    """Keep the lifespans of all loaded plugins open.
+
+    Args:
+        records: Loaded plugins in order; one whose lifespan fails has failed.
+        manager: Where their hooks are.
+        settings: How long starting and stopping may take.
+        on_failure: Told when a lifespan ends by itself while the server runs.
+
+    Yields:
+        Plugin name to state, for each plugin that started.
+    """
+    states: dict[str, Any] = {}
+    async with anyio.create_task_group() as tasks:
+        lifespans = await _enter_all(records, manager, settings, on_failure, tasks)
+        failed = {record.name for record in records if record.error is not None}
+        states.update((record.name, None) for record in records if record.name not in failed)
+        states.update(
+            (lifespan.record.name, lifespan.state)
+            for lifespan in lifespans
+            if lifespan.record.name not in failed
+        )
+        try:
+            yield states
+        finally:
+            for lifespan in reversed(lifespans):
+                await lifespan.close(settings.shutdown_timeout)
+            tasks.cancel_scope.cancel()
+
+
+async def _enter_all(
+    records: Sequence[PluginRecord],
+    manager: pluggy.PluginManager,
+    settings: LifespanSettings,
+    on_failure: OnFailure,
+    tasks: TaskGroup,
+) -> list[Lifespan]:
+    lifespans: list[Lifespan] = []
+    for record in records:
+        try:
+            opened = open_hook(record, manager)
+        except PluginError as exc:
+            record.fail(Stage.LIFESPAN, exc)
+            continue
+        if opened is not None:
+            lifespans.append(Lifespan(record, opened))
+    async with anyio.create_task_group() as starting:
+        for lifespan in lifespans:
+            tasks.start_soon(lifespan.run, on_failure)
+            starting.start_soon(lifespan.enter, settings.startup_timeout)
+    return lifespans
+
+
+def open_hook(
+    record: PluginRecord, manager: pluggy.PluginManager
+) -> AbstractAsyncContextManager[Any] | None:
+    """Ask a plugin for its lifespan.
+
+    Raises:
+        PluginContractError: What it returns is no async context manager.
+    """
+    answers = ask(manager, record.plugin, "mcpkit_lifespan", settings=record.settings)
+    if not answers:
+        return None
+    if not isinstance(answers[0], AbstractAsyncContextManager):
+        raise PluginContractError(
+            f"Its lifespan is {type(answers[0]).__name__!r}, not an async context manager",
+            hint="Put @contextlib.asynccontextmanager under @plugin.lifespan",
+        )
+    return answers[0]

@@ -1,0 +1,151 @@
+"""Registry: exposed names to components.
+
+A plugin is committed whole or not at all, and what is refused leaves what is there untouched.
+Everything is kept sorted: the order of loading never shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from mcpkit.core.components import Completer, Component, ComponentKind
+from mcpkit.core.errors import NotFoundError, PluginContractError
+from mcpkit.core.naming import collisions
+from mcpkit.core.status import PluginRecord, Stage
+from mcpkit.core.suggestions import did_you_mean
+
+_WORDS: Mapping[ComponentKind, str] = {
+    "tool": "tool",
+    "resource": "resource",
+    "resource_template": "resource template",
+    "prompt": "prompt",
+}
+
+
+class Registry:
+    """What clients can use, by kind and exposed name."""
+
+    def __init__(self) -> None:
+        self._components: dict[ComponentKind, dict[str, Component]] = {kind: {} for kind in _WORDS}
+        self._completers: dict[str, Completer] = {}
+
+    @property
+    def tools(self) -> Mapping[str, Component]:
+        """Tools by exposed name, sorted."""
+        return MappingProxyType(self._components["tool"])
+
+    @property
+    def resources(self) -> Mapping[str, Component]:
+        """Resources by URI, sorted."""
+        return MappingProxyType(self._components["resource"])
+
+    @property
+    def templates(self) -> Mapping[str, Component]:
+        """Resource templates by URI template, sorted."""
+        return MappingProxyType(self._components["resource_template"])
+
+    @property
+    def prompts(self) -> Mapping[str, Component]:
+        """Prompts by exposed name, sorted."""
+        return MappingProxyType(self._components["prompt"])
+
+    @property
+    def completers(self) -> Mapping[str, Completer]:
+        """Completers by plugin."""
+        return MappingProxyType(self._completers)
+
+    def commit(self, records: Iterable[PluginRecord]) -> list[PluginRecord]:
+        """Take over the catalogues of plugins, all at once.
+
+        Plugins that claim the same exposed name are all refused: which one was meant cannot be
+        known.
+
+        Returns:
+            The records that were refused; they have failed.
+        """
+        records = list(records)
+        clashes = collisions(
+            (component.kind, component.exposed, record.name)
+            for record in records
+            for component in record.catalogue.components
+        )
+        refused: dict[str, PluginContractError] = {}
+        for (kind, exposed), claimants in clashes.items():
+            for plugin in claimants:
+                others = [repr(name) for name in claimants if name != plugin]
+                refused.setdefault(plugin, _clash(kind, exposed, plugin, others))
+        for record in records:
+            if record.name in refused:
+                record.fail(Stage.COMPOSE, refused[record.name])
+            else:
+                self._add(record)
+        self._sort()
+        return [record for record in records if record.name in refused]
+
+    def remove(self, plugin: str) -> set[ComponentKind]:
+        """Forget all that one plugin contributes.
+
+        Returns:
+            The kinds of which something went.
+        """
+        changed: set[ComponentKind] = set()
+        for kind, components in self._components.items():
+            gone = [name for name, component in components.items() if component.plugin == plugin]
+            for name in gone:
+                del components[name]
+                changed.add(kind)
+        self._completers.pop(plugin, None)
+        return changed
+
+    def find(self, kind: ComponentKind, exposed: str) -> Component:
+        """Look up a tool or prompt.
+
+        Raises:
+            NotFoundError: There is none; the message names the nearest.
+        """
+        components = self._components[kind]
+        found = components.get(exposed)
+        if found is None:
+            raise NotFoundError(
+                f"Unknown {_WORDS[kind]} {exposed!r}.{did_you_mean(exposed, components)}".rstrip(
+                    "."
+                )
+            )
+        return found
+
+    def find_resource(self, uri: str) -> tuple[Component, dict[str, object]]:
+        """Look up what reads a URI, and the values of its template's variables.
+
+        Raises:
+            NotFoundError: Nothing does; the message names the nearest.
+            ResourceNotFoundError: A template fits, but its security policy refuses the values.
+        """
+        found = self.resources.get(uri)
+        if found is not None:
+            return found, {}
+        for template in self.templates.values():
+            values = template.match(uri) if template.match is not None else None
+            if values is not None:
+                return template, values
+        known = [*self.resources, *self.templates]
+        raise NotFoundError(f"Unknown resource {uri!r}.{did_you_mean(uri, known)}".rstrip("."))
+
+    def _add(self, record: PluginRecord) -> None:
+        for component in record.catalogue.components:
+            self._components[component.kind][component.exposed] = component
+        if record.catalogue.completer is not None:
+            self._completers[record.name] = record.catalogue.completer
+
+    def _sort(self) -> None:
+        for kind, components in self._components.items():
+            self._components[kind] = {name: components[name] for name in sorted(components)}
+
+
+def _clash(kind: str, exposed: str, plugin: str, others: list[str]) -> PluginContractError:
+    verb = "claim" if len(others) > 1 else "claims"
+    word = _WORDS[kind]  # type: ignore[index]  # a kind of component by construction
+    return PluginContractError(
+        f"Its {word} {exposed!r} collides: {', '.join(others)} {verb} that name too",
+        hint=f"Set plugins.{plugin}.prefix, or disable one of them",
+    )

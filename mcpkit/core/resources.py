@@ -1,0 +1,127 @@
+"""Resources: a declaration becomes a resource, or a resource template, that reads its function.
+
+A resource without variables is a template without variables, so that its function may take the
+`Context` as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import mcp_types as types
+from mcp.server.mcpserver.resources import Resource
+from mcp.server.mcpserver.resources.templates import (
+    DEFAULT_RESOURCE_SECURITY,
+    ResourceSecurityError,
+    ResourceTemplate,
+)
+from mcp.server.mcpserver.utilities.context_injection import find_context_parameter
+from mcp.shared.uri_template import UriTemplate
+
+from mcpkit.core.components import Component, ResourceDeclaration
+from mcpkit.core.errors import PluginContractError, ResourceNotFoundError
+from mcpkit.core.handlers import description, guarded, original
+from mcpkit.core.threads import WorkerThreads
+
+
+def build_resource(
+    declaration: ResourceDeclaration, plugin: str, threads: WorkerThreads
+) -> Component:
+    """Make the component of a resource, or of a template when its URI has variables.
+
+    Raises:
+        PluginContractError: The variables are not the function's parameters.
+        InvalidUriTemplate: The URI template is malformed.
+    """
+    _check_variables(declaration)
+    template = ResourceTemplate.from_function(
+        guarded(declaration.handler, threads),
+        uri_template=declaration.uri,
+        name=declaration.name,
+        title=declaration.title,
+        description=description(declaration.description, declaration.handler),
+        mime_type=declaration.mime_type,
+        icons=declaration.icons,
+        annotations=declaration.annotations,
+        meta=declaration.meta,
+        security=declaration.security or DEFAULT_RESOURCE_SECURITY,
+    )
+    is_template = bool(template.parsed_template.variable_names)
+
+    def match(uri: str) -> dict[str, Any] | None:
+        try:
+            return template.matches(uri)
+        except ResourceSecurityError as exc:
+            raise ResourceNotFoundError(f"Resource {uri!r} is not allowed") from exc
+
+    async def run(arguments: Mapping[str, Any], context: Any) -> Any:
+        uri = str(context.params.uri)
+        try:
+            resource = await template.create_resource(uri, dict(arguments), context)
+            if isinstance(resource, types.InputRequiredResult):
+                return resource
+            return types.ReadResourceResult(
+                contents=[_contents(resource, await resource.read(), uri)]
+            )
+        except Exception as exc:  # the SDK's wrappers of what the handler raised
+            raise original(exc) from exc
+
+    common = {
+        "name": template.name,
+        "title": template.title,
+        "description": template.description or None,
+        "mime_type": template.mime_type,
+        "icons": template.icons,
+        "annotations": template.annotations,
+        "_meta": template.meta,
+    }
+    return Component(
+        kind="resource_template" if is_template else "resource",
+        plugin=plugin,
+        name=declaration.name,
+        exposed=declaration.uri,
+        definition=types.ResourceTemplate(uri_template=declaration.uri, **common)
+        if is_template
+        else types.Resource(uri=declaration.uri, **common),
+        run=run,
+        match=match if is_template else None,
+    )
+
+
+def _check_variables(declaration: ResourceDeclaration) -> None:
+    """Refuse a template whose variables are not its function's parameters."""
+    parsed = UriTemplate.parse(declaration.uri)
+    parameters = dict(inspect.signature(declaration.handler).parameters)
+    parameters.pop(find_context_parameter(declaration.handler) or "", None)
+    variables = set(parsed.variable_names)
+    if variables != set(parameters):
+        raise PluginContractError(
+            f"Its resource {declaration.uri!r} has the variables {sorted(variables)}, but its "
+            f"function takes {sorted(parameters)}",
+            hint="Give the function one parameter for each {variable} of the URI",
+        )
+    for name in sorted(parsed.query_variable_names):
+        if parameters[name].default is inspect.Parameter.empty:
+            raise PluginContractError(
+                f"Its resource {declaration.uri!r} takes {name!r} from the query, where clients "
+                "may leave it out",
+                hint=f"Give the parameter {name!r} a default",
+            )
+
+
+def _contents(
+    resource: Resource, content: str | bytes, uri: str
+) -> types.TextResourceContents | types.BlobResourceContents:
+    if isinstance(content, bytes):
+        return types.BlobResourceContents(
+            uri=uri,
+            blob=base64.b64encode(content).decode(),
+            mime_type=resource.mime_type,
+            _meta=resource.meta,
+        )
+    return types.TextResourceContents(
+        uri=uri, text=content, mime_type=resource.mime_type, _meta=resource.meta
+    )

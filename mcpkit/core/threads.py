@@ -1,0 +1,95 @@
+"""Worker threads of one plugin: where its sync handlers run, so that they starve nobody else.
+
+A thread counts as busy until its function has really returned, also when nobody waits for it any
+more: hung handlers are bounded, and the operator can see them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio
+from anyio import from_thread, to_thread
+
+ResultT = TypeVar("ResultT")
+
+
+class WorkerThreads:
+    """A bounded number of threads.
+
+    Args:
+        total: Most functions that run at once; further ones wait.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._limiter = anyio.CapacityLimiter(total)
+
+    @property
+    def total(self) -> int:
+        """Most functions that run at once."""
+        return int(self._limiter.total_tokens)
+
+    @property
+    def busy(self) -> int:
+        """How many run now, those that nobody waits for included."""
+        return self._limiter.borrowed_tokens
+
+    async def run(self, function: Callable[[], ResultT]) -> ResultT:
+        """Run a function in a thread; cancellation stops the waiting, not the function."""
+        job = _Job(function, self._limiter)
+        await self._limiter.acquire_on_behalf_of(job)
+        try:
+            # A limiter of its own: waiting happened above, on this plugin's.
+            result = await to_thread.run_sync(
+                job.run, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+            )
+        except BaseException:
+            job.abandon()
+            raise
+        job.abandon()
+        return result  # type: ignore[no-any-return]
+
+
+class _Job:
+    """One function, and whether it has started: its token is given back exactly once."""
+
+    def __init__(self, function: Callable[[], Any], limiter: anyio.CapacityLimiter) -> None:
+        self._function = function
+        self._limiter = limiter
+        self._lock = threading.Lock()
+        self._state = "waiting"
+
+    def run(self) -> Any:
+        """Run the function, in the worker thread."""
+        with self._lock:
+            if self._state == "abandoned":
+                return None
+            self._state = "running"
+        try:
+            return self._function()
+        finally:
+            self._finish()
+
+    def abandon(self) -> None:
+        """Give the token back, unless the function still runs; on the event loop."""
+        with self._lock:
+            release = self._state in {"waiting", "finished"}
+            self._state = "released" if self._state == "finished" else self._state
+            if self._state == "waiting":
+                self._state = "abandoned"
+            elif self._state == "running":
+                self._state = "orphaned"
+        if release:
+            self._limiter.release_on_behalf_of(self)
+
+    def _finish(self) -> None:
+        with self._lock:
+            orphaned = self._state == "orphaned"
+            self._state = "finished" if not orphaned else "released"
+        if orphaned:
+            try:
+                from_thread.run_sync(self._limiter.release_on_behalf_of, self)
+            except RuntimeError:
+                return  # the event loop has ended: nobody counts any more

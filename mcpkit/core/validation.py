@@ -1,0 +1,159 @@
+"""Validation: what a plugin's hooks return becomes a checked catalogue with an owner.
+
+In come declarations; out go components that are ready to list and to run. Names, schemas and
+signatures are checked here, so that nothing illegal is ever registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from mcpkit.core.building import build, build_completer
+from mcpkit.core.components import (
+    Catalogue,
+    Completer,
+    CompletionDeclaration,
+    Component,
+    PromptDeclaration,
+    ReadyDeclaration,
+    ResourceDeclaration,
+    ToolDeclaration,
+)
+from mcpkit.core.errors import PluginContractError, PluginError
+from mcpkit.core.filling import Origin, fill_settings
+from mcpkit.core.hooks import ask, ask_for_items
+from mcpkit.core.naming import exposed_name, is_legal
+from mcpkit.core.settings import CallSettings, PluginSection
+from mcpkit.core.status import PluginRecord, Stage, Status
+from mcpkit.core.threads import WorkerThreads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What validation needs to know of the settings.
+
+    Attributes:
+        section: Tells the section of a plugin.
+        calls: How handlers run, where the section does not say.
+        origin: Tells where a setting comes from.
+    """
+
+    section: Callable[[str], PluginSection]
+    calls: CallSettings
+    origin: Origin
+
+
+def validate(records: Iterable[PluginRecord], manager: pluggy.PluginManager, plan: Plan) -> None:
+    """Fill each loaded record's settings and catalogue, or fail it."""
+    for record in records:
+        if record.plugin is None or record.status is not Status.DISCOVERED:
+            continue
+        section = plan.section(record.name)
+        try:
+            record.stage = Stage.SETTINGS
+            record.settings = fill_settings(record, manager, section, plan.origin)
+            record.stage = Stage.VALIDATE
+            threads = WorkerThreads(section.call_threads or plan.calls.threads)
+            record.catalogue = build_catalogue(record, manager, section, threads)
+        except PluginError as exc:
+            record.fail(record.stage, exc)
+            manager.unregister(record.plugin)
+
+
+def build_catalogue(
+    record: PluginRecord,
+    manager: pluggy.PluginManager,
+    section: PluginSection,
+    threads: WorkerThreads,
+) -> Catalogue:
+    """Check everything that a plugin declares.
+
+    Raises:
+        PluginContractError: One component is illegal; the message names it.
+    """
+    declarations = ask_for_items(manager, record.plugin, "mcpkit_components", object)
+    components: list[Component] = []
+    completer: Completer | None = None
+    for declaration in declarations:
+        if isinstance(declaration, CompletionDeclaration):
+            if completer is not None:
+                raise PluginContractError(
+                    "It declares two completion functions", hint="Merge them into one"
+                )
+            completer = build_completer(declaration, record.name, threads)
+        else:
+            components.append(_checked(declaration, record.name, section.prefix, threads))
+    _refuse_twins(components)
+    instructions = ask(manager, record.plugin, "mcpkit_instructions", settings=record.settings)
+    return Catalogue(
+        components=tuple(components),
+        completer=completer,
+        instructions="\n\n".join(str(text).strip() for text in instructions) or None,
+    )
+
+
+def _checked(
+    declaration: Any, plugin: str, prefix: str | None, threads: WorkerThreads
+) -> Component:
+    """Build one component and check its name and description."""
+    kind, name = _identity(declaration)
+    named = kind in {"tool", "prompt"}
+    try:
+        exposed = exposed_name(name, plugin=plugin, prefix=prefix) if named else name
+        if named and not is_legal(exposed):
+            raise PluginContractError(
+                f"Its {kind} {name!r} would be exposed as {exposed!r}: letters, digits, _ and - "
+                "only, at most 64 characters",
+                hint=f"Rename it, or set plugins.{plugin}.prefix",
+            )
+        component = build(declaration, plugin, exposed, threads)
+    except PluginError:
+        raise
+    except Exception as exc:  # plugin code: a schema may raise anything
+        raise PluginContractError(
+            f"Its {kind} {name!r} is not usable: {_first_line(exc)}",
+            hint="Check its signature: each parameter needs a type that has a JSON Schema",
+        ) from exc
+    if kind == "tool" and not (component.definition.description or "").strip():
+        raise PluginContractError(
+            f"Its tool {name!r} has no description: the model would not know when to use it",
+            hint="Give the function a docstring, or pass description=",
+        )
+    return component
+
+
+def _identity(declaration: object) -> tuple[str, str]:
+    match declaration:
+        case ToolDeclaration():
+            return "tool", declaration.name
+        case PromptDeclaration():
+            return "prompt", declaration.name
+        case ResourceDeclaration():
+            return "resource", declaration.uri
+        case ReadyDeclaration():
+            return declaration.kind, declaration.name
+    raise PluginContractError(
+        f"Its hook 'mcpkit_components' returned {declaration!r}, which is no declaration",
+        hint="Return the records of mcpkit.core.components, or use mcpkit.Plugin",
+    )
+
+
+def _refuse_twins(components: Iterable[Component]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for component in components:
+        key = (component.kind, component.exposed)
+        if key in seen:
+            raise PluginContractError(
+                f"It declares the {component.kind} {component.exposed!r} twice",
+                hint="Rename one of them",
+            )
+        seen.add(key)
+
+
+def _first_line(exc: Exception) -> str:
+    text = str(exc).strip()
+    return text.splitlines()[0] if text else type(exc).__name__

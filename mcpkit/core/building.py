@@ -27,7 +27,7 @@ from mcpkit.core.errors import (
     OutputError,
     PluginContractError,
 )
-from mcpkit.core.handlers import description, guarded, original, refuse_unknown
+from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
 from mcpkit.core.resources import build_resource
 from mcpkit.core.threads import WorkerThreads
 
@@ -81,10 +81,7 @@ def _build_tool(
 
     async def run(arguments: Mapping[str, Any], context: Any) -> Any:
         refuse_unknown(arguments, schema["properties"])
-        try:
-            result = await tool.run(dict(arguments), context)
-        except Exception as exc:  # the SDK's wrappers of what the handler raised
-            raise original(exc) from exc
+        result = await unwrapped(tool.run(dict(arguments), context))
         try:
             return tool.fn_metadata.convert_result(result)
         except Exception as exc:  # plugin code: serialisers may raise anything
@@ -131,10 +128,7 @@ def _build_prompt(
         ]
         if missing:
             raise ArgumentsError(f"{', '.join(missing)} is required")
-        try:
-            messages = await prompt.render(dict(arguments), context)
-        except Exception as exc:  # the SDK's wrappers of what the handler raised
-            raise original(exc) from exc
+        messages = await unwrapped(prompt.render(dict(arguments), context))
         if isinstance(messages, types.InputRequiredResult):
             return messages
         return types.GetPromptResult(
@@ -204,11 +198,7 @@ def build_completer(
 
     async def run(params: Any, context: Any) -> Any:
         given = (params.ref, params.argument, params.context, context)
-        try:
-            answer = await handler(*given[:takes])
-        except Exception as exc:  # what the handler raised, in an envelope
-            raise original(exc) from exc
-        return _completion(answer)
+        return _completion(await unwrapped(handler(*given[:takes])))
 
     return Completer(plugin=plugin, run=run)
 

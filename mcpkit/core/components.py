@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mcpkit.core.contributions import Middleware, Transport
+
 if TYPE_CHECKING:  # only for annotations: declaring a tool must not import the SDK
     from mcp.server.mcpserver.resources.templates import ResourceSecurity
     from mcp_types import Annotations, Icon, ToolAnnotations
@@ -138,8 +140,10 @@ class Completer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """All that one plugin contributes to the lists."""
+    """All that one plugin contributes, checked."""
 
     components: tuple[Component, ...] = ()
     completer: Completer | None = None
     instructions: str | None = None
+    middleware: tuple[Middleware, ...] = ()
+    transports: tuple[Transport, ...] = ()

@@ -80,16 +80,13 @@ def select(
     for name in sections:
         if name not in names:
             raise SettingsError(
-                f"plugins.{name} belongs to no installed plugin.{did_you_mean(name, names)}".rstrip(
-                    "."
-                ),
+                f"plugins.{name} belongs to no installed plugin{did_you_mean(name, names)}",
                 hint=f"Install mcpkit-plugin-{name.replace('_', '-')}, or remove plugins.{name}",
             )
     for name in allow or ():
         if name not in names:
             raise SettingsError(
-                f"plugins_allow names {name!r}, which is not installed."
-                f"{did_you_mean(name, names)}".rstrip("."),
+                f"plugins_allow names {name!r}, which is not installed{did_you_mean(name, names)}",
                 hint=f"Install mcpkit-plugin-{name.replace('_', '-')}, or take it off the list",
             )
     for record in records:

@@ -64,8 +64,8 @@ def _fill(
     for key in sorted(values):
         if key not in known and model.model_config.get("extra") != "allow":
             raise PluginSettingsError(
-                f"{_sourced(f'{path}.{key}', origin)} is no setting of it."
-                f"{did_you_mean(key, known)}".rstrip("."),
+                f"{_sourced(f'{path}.{key}', origin)} is no setting of it"
+                f"{did_you_mean(key, known)}",
                 hint=hint,
             )
     try:

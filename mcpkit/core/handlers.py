@@ -38,7 +38,7 @@ def guarded(handler: Handler, threads: WorkerThreads) -> Callable[..., Awaitable
         handler: A sync or async function.
         threads: Where it runs when it is sync.
     """
-    function = handler if inspect.isroutine(handler) else handler.__call__
+    function = _function(handler)
     is_async = inspect.iscoroutinefunction(function)
 
     @functools.wraps(function)
@@ -61,7 +61,26 @@ def guarded(handler: Handler, threads: WorkerThreads) -> Callable[..., Awaitable
     return run
 
 
-def original(error: Exception) -> Exception:
+def _function(handler: Any) -> Any:
+    """The function of a handler, which may be an object with `__call__`."""
+    return handler if inspect.isroutine(handler) else handler.__call__
+
+
+async def unwrapped(running: Awaitable[Any]) -> Any:
+    """Wait for what the SDK runs, and raise what the function itself raised.
+
+    Raises:
+        ArgumentsError: The arguments do not fit the function's signature.
+        Exception: What the function raised, with its own traceback.
+    """
+    try:
+        return await running
+    except Exception as exc:  # noqa: BLE001  # the SDK's wrappers of what the function raised
+        error = _original(exc)
+    raise error
+
+
+def _original(error: Exception) -> Exception:
     """Find what a function raised under what the SDK wrapped around it.
 
     Returns:
@@ -93,7 +112,7 @@ def refuse_unknown(arguments: Mapping[str, Any], known: Collection[str]) -> None
         if name not in known:
             takes = ", ".join(sorted(known)) or "no arguments"
             raise ArgumentsError(
-                f"{name} is not known.{did_you_mean(name, known) or f' It takes {takes}'}"
+                f"{name} is not known{did_you_mean(name, known) or f'; it takes {takes}'}"
             )
 
 

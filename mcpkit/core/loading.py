@@ -142,7 +142,8 @@ def _check_names(plugin: Any) -> None:
         if name in known or nearest(name, known) is None:
             continue
         raise PluginContractError(
-            f"It has no hook to implement named {name!r}", hint=did_you_mean(name, known).strip()
+            f"There is no hook {name!r}{did_you_mean(name, known)}",
+            hint="Rename the function, or take the prefix mcpkit_ off it",
         )
 
 

@@ -11,23 +11,18 @@ from types import MappingProxyType
 
 from mcpkit.core.components import Completer, Component, ComponentKind
 from mcpkit.core.errors import NotFoundError, PluginContractError
-from mcpkit.core.naming import collisions
+from mcpkit.core.naming import Claim, collisions
 from mcpkit.core.status import PluginRecord, Stage
 from mcpkit.core.suggestions import did_you_mean
 
-_WORDS: Mapping[ComponentKind, str] = {
-    "tool": "tool",
-    "resource": "resource",
-    "resource_template": "resource template",
-    "prompt": "prompt",
-}
+_KINDS: tuple[ComponentKind, ...] = ("tool", "resource", "resource_template", "prompt")
 
 
 class Registry:
     """What clients can use, by kind and exposed name."""
 
     def __init__(self) -> None:
-        self._components: dict[ComponentKind, dict[str, Component]] = {kind: {} for kind in _WORDS}
+        self._components: dict[ComponentKind, dict[str, Component]] = {kind: {} for kind in _KINDS}
         self._completers: dict[str, Completer] = {}
 
     @property
@@ -55,21 +50,24 @@ class Registry:
         """Completers by plugin."""
         return MappingProxyType(self._completers)
 
-    def commit(self, records: Iterable[PluginRecord]) -> list[PluginRecord]:
+    def commit(
+        self, records: Iterable[PluginRecord], *, taken: Iterable[Claim] = ()
+    ) -> list[PluginRecord]:
         """Take over the catalogues of plugins, all at once.
 
         Plugins that claim the same exposed name are all refused: which one was meant cannot be
         known.
 
+        Args:
+            records: Plugins whose catalogues were checked.
+            taken: Names that are claimed already and not given up.
+
         Returns:
             The records that were refused; they have failed.
         """
         records = list(records)
-        clashes = collisions(
-            (component.kind, component.exposed, record.name)
-            for record in records
-            for component in record.catalogue.components
-        )
+        claims = [claim for record in records for claim in _claims(record)]
+        clashes = collisions([*taken, *claims])
         refused: dict[str, PluginContractError] = {}
         for (kind, exposed), claimants in clashes.items():
             for plugin in claimants:
@@ -107,11 +105,8 @@ class Registry:
         components = self._components[kind]
         found = components.get(exposed)
         if found is None:
-            raise NotFoundError(
-                f"Unknown {_WORDS[kind]} {exposed!r}.{did_you_mean(exposed, components)}".rstrip(
-                    "."
-                )
-            )
+            word = kind.replace("_", " ")
+            raise NotFoundError(f"Unknown {word} {exposed!r}{did_you_mean(exposed, components)}")
         return found
 
     def find_resource(self, uri: str) -> tuple[Component, dict[str, object]]:
@@ -129,7 +124,7 @@ class Registry:
             if values is not None:
                 return template, values
         known = [*self.resources, *self.templates]
-        raise NotFoundError(f"Unknown resource {uri!r}.{did_you_mean(uri, known)}".rstrip("."))
+        raise NotFoundError(f"Unknown resource {uri!r}{did_you_mean(uri, known)}")
 
     def _add(self, record: PluginRecord) -> None:
         for component in record.catalogue.components:
@@ -142,9 +137,17 @@ class Registry:
             self._components[kind] = {name: components[name] for name in sorted(components)}
 
 
+def _claims(record: PluginRecord) -> list[Claim]:
+    catalogue = record.catalogue
+    return [
+        *((component.kind, component.exposed, record.name) for component in catalogue.components),
+        *(("transport", transport.name, record.name) for transport in catalogue.transports),
+    ]
+
+
 def _clash(kind: str, exposed: str, plugin: str, others: list[str]) -> PluginContractError:
     verb = "claim" if len(others) > 1 else "claims"
-    word = _WORDS[kind]  # type: ignore[index]  # a kind of component by construction
+    word = kind.replace("_", " ")
     return PluginContractError(
         f"Its {word} {exposed!r} collides: {', '.join(others)} {verb} that name too",
         hint=f"Set plugins.{plugin}.prefix, or disable one of them",

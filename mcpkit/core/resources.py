@@ -23,7 +23,7 @@ from mcp.shared.uri_template import UriTemplate
 
 from mcpkit.core.components import Component, ResourceDeclaration
 from mcpkit.core.errors import PluginContractError, ResourceNotFoundError
-from mcpkit.core.handlers import description, guarded, original
+from mcpkit.core.handlers import description, guarded, unwrapped
 from mcpkit.core.threads import WorkerThreads
 
 
@@ -59,15 +59,7 @@ def build_resource(
 
     async def run(arguments: Mapping[str, Any], context: Any) -> Any:
         uri = str(context.params.uri)
-        try:
-            resource = await template.create_resource(uri, dict(arguments), context)
-            if isinstance(resource, types.InputRequiredResult):
-                return resource
-            return types.ReadResourceResult(
-                contents=[_contents(resource, await resource.read(), uri)]
-            )
-        except Exception as exc:  # the SDK's wrappers of what the handler raised
-            raise original(exc) from exc
+        return await unwrapped(_read(template, uri, dict(arguments), context))
 
     common = {
         "name": template.name,
@@ -110,6 +102,16 @@ def _check_variables(declaration: ResourceDeclaration) -> None:
                 "may leave it out",
                 hint=f"Give the parameter {name!r} a default",
             )
+
+
+async def _read(
+    template: ResourceTemplate, uri: str, values: dict[str, Any], context: Any
+) -> types.ReadResourceResult | types.InputRequiredResult:
+    resource = await template.create_resource(uri, values, context)
+    if isinstance(resource, types.InputRequiredResult):
+        return resource
+    content = await resource.read()
+    return types.ReadResourceResult(contents=[_contents(resource, content, uri)])
 
 
 def _contents(

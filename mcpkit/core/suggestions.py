@@ -1,7 +1,11 @@
 """Suggestions: the nearest of the names that exist, for one that does not."""
 
 import difflib
+import itertools
 from collections.abc import Iterable
+
+NEAR = 0.6
+"""Likeness from 0 to 1 (Ratcliff-Obershelp) above which a name is worth suggesting."""
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
@@ -10,14 +14,29 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     Returns:
         The nearest candidate, the first in sorted order among equals; None when none is near.
     """
-    folded: dict[str, str] = {}
-    for candidate in sorted(set(candidates)):
-        folded.setdefault(candidate.casefold(), candidate)
-    found = difflib.get_close_matches(name.casefold(), sorted(folded), n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
+    best: tuple[float, int, str] | None = None
+    for candidate in sorted(set(candidates), reverse=True):
+        ratio = _likeness(name, candidate)
+        rank = (ratio, _shared_start(name, candidate), candidate)
+        if ratio >= NEAR and (best is None or rank[:2] >= best[:2]):
+            best = rank
+    return best[2] if best is not None else None
+
+
+def _likeness(name: str, candidate: str) -> float:
+    return difflib.SequenceMatcher(None, name.casefold(), candidate.casefold()).ratio()
+
+
+def _shared_start(name: str, candidate: str) -> int:
+    pairs = zip(name.casefold(), candidate.casefold(), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Say the suggestion as a sentence to append, or nothing."""
+    """Say the suggestion, to append to a sentence without its period: `. Did you mean 'x'?`.
+
+    Returns:
+        An empty string when nothing is near.
+    """
     found = nearest(name, candidates)
-    return f" Did you mean {found!r}?" if found is not None else ""
+    return f". Did you mean {found!r}?" if found is not None else ""

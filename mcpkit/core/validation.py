@@ -23,6 +23,7 @@ from mcpkit.core.components import (
     ResourceDeclaration,
     ToolDeclaration,
 )
+from mcpkit.core.contributions import Transport
 from mcpkit.core.errors import PluginContractError, PluginError
 from mcpkit.core.filling import Origin, fill_settings
 from mcpkit.core.hooks import ask, ask_for_items
@@ -93,7 +94,15 @@ def build_catalogue(
         components=tuple(components),
         completer=completer,
         instructions="\n\n".join(str(text).strip() for text in instructions) or None,
+        middleware=tuple(_contributed(record, manager, "mcpkit_middleware", Callable)),
+        transports=tuple(_contributed(record, manager, "mcpkit_transports", Transport)),
     )
+
+
+def _contributed(
+    record: PluginRecord, manager: pluggy.PluginManager, hook: str, kind: Any
+) -> list[Any]:
+    return ask_for_items(manager, record.plugin, hook, kind, settings=record.settings)
 
 
 def _checked(

@@ -1,0 +1,264 @@
+"""The composition root: settings become an `App`, and an `App` becomes a running server.
+
+The whole flow stands in `build` and `App.running`: discover, load, validate, register, compose,
+serve.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+from mcp.server.subscriptions import (
+    InMemorySubscriptionBus,
+    PromptsListChanged,
+    ResourcesListChanged,
+    ServerEvent,
+    ToolsListChanged,
+)
+
+from mcpkit.core import transports as builtin_transports
+from mcpkit.core.calls import Caller
+from mcpkit.core.components import ComponentKind
+from mcpkit.core.contributions import Transport
+from mcpkit.core.discovery import discover, refuse_duplicates, select
+from mcpkit.core.errors import NotFoundError, PluginError
+from mcpkit.core.filling import Origin
+from mcpkit.core.hooks import ask_for_items, create_manager
+from mcpkit.core.lifespan import open_lifespans
+from mcpkit.core.loading import load
+from mcpkit.core.middleware import Gate
+from mcpkit.core.registry import Registry
+from mcpkit.core.running import Running
+from mcpkit.core.server import Composition, compose
+from mcpkit.core.settings import Settings
+from mcpkit.core.status import PluginRecord, Stage, Status
+from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.validation import Plan, validate
+
+logger = logging.getLogger(__name__)
+
+BUILT_IN = "mcpkit"
+"""The name under which our own transports and routes are registered."""
+
+_CHANGES: Mapping[ComponentKind, Callable[[], ServerEvent]] = {
+    "tool": ToolsListChanged,
+    "resource": ResourcesListChanged,
+    "resource_template": ResourcesListChanged,
+    "prompt": PromptsListChanged,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A server that could run: its plugins are loaded, their lifespans are not entered.
+
+    Attributes:
+        settings: Of the whole server.
+        records: Every plugin, sorted by name, with its status.
+        registry: What clients can use.
+        transports: Ways to reach the server, by name.
+        manager: Where the loaded plugins are registered.
+    """
+
+    settings: Settings
+    records: tuple[PluginRecord, ...]
+    registry: Registry
+    transports: Mapping[str, Transport]
+    manager: pluggy.PluginManager
+
+    @property
+    def loaded(self) -> list[PluginRecord]:
+        """The plugins that are offered to clients now."""
+        return [record for record in self.records if record.status is Status.LOADED]
+
+    def transport(self, name: str) -> Transport:
+        """Look up a transport.
+
+        Raises:
+            NotFoundError: There is none of that name; the message lists all.
+        """
+        if name not in self.transports:
+            raise NotFoundError(
+                f"Unknown transport {name!r}{did_you_mean(name, self.transports)}",
+                hint=f"Choose from {', '.join(self.transports)}",
+            )
+        return self.transports[name]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Running]:
+        """Enter the lifespans of the plugins and keep the server answering.
+
+        Yields:
+            The endpoint that transports speak for.
+
+        Raises:
+            PluginError: A strict plugin did not start.
+        """
+        bus = InMemorySubscriptionBus()
+
+        async def retire(record: PluginRecord) -> None:
+            _log_failure(record)
+            for kind in self.registry.remove(record.name):
+                await bus.publish(_CHANGES[kind]())
+
+        records, limits = self.loaded, self.settings.lifespan
+        async with open_lifespans(records, self.manager, limits, retire) as states:
+            for record in records:
+                if record.status is Status.FAILED:
+                    await retire(record)
+            refuse_strict(self.records, self.settings)
+            gate = Gate()
+            server, listen = compose(self._composition(states, bus, gate))
+            yield Running(
+                server=server, settings=self.settings, gate=gate, listen=listen,
+                records=self.records, states=states, manager=self.manager,
+            )  # fmt: skip
+
+    def routes(self, running: Running) -> list[Any]:
+        """Collect the routes of the shared HTTP port: ours, then those of plugins.
+
+        A plugin whose routes cannot be had has failed from then on.
+        """
+        ours = self.manager.get_plugin(BUILT_IN)
+        routes = ask_for_items(
+            self.manager, ours, "mcpkit_routes", object, settings=None, endpoint=running
+        )
+        for record in self.loaded:
+            try:
+                routes += ask_for_items(
+                    self.manager,
+                    record.plugin,
+                    "mcpkit_routes",
+                    object,
+                    settings=record.settings,
+                    endpoint=running,
+                )
+            except PluginError as exc:
+                record.fail(Stage.SERVE, exc)
+                _log_failure(record)
+                self.registry.remove(record.name)
+        refuse_strict(self.records, self.settings)
+        return routes
+
+    def _composition(
+        self, states: Mapping[str, Any], bus: InMemorySubscriptionBus, gate: Gate
+    ) -> Composition:
+        loaded = self.loaded
+        return Composition(
+            settings=self.settings,
+            instructions=tuple(filter(None, (record.catalogue.instructions for record in loaded))),
+            registry=self.registry,
+            caller=Caller(
+                middleware=[item for record in loaded for item in record.catalogue.middleware],
+                timeout=self._timeout,
+            ),
+            states=states,
+            plugin_settings={record.name: record.settings for record in loaded},
+            bus=bus,
+            gate=gate,
+        )
+
+    def _timeout(self, plugin: str, wish: float | None) -> float:
+        """Seconds a call may take: the operator's word on the plugin, then its own, then all's."""
+        return self.settings.plugin(plugin).call_timeout or wish or self.settings.calls.timeout
+
+
+def build(
+    settings: Settings,
+    *,
+    plugins: bool = True,
+    objects: Mapping[str, object] | None = None,
+    origin: Origin = lambda path: None,
+) -> App:
+    """Discover, load, validate and register.
+
+    Args:
+        settings: Of the whole server.
+        plugins: Whether installed plugins are looked for; False is `--no-plugins`.
+        objects: Plugins given in code, by name.
+        origin: Tells where a setting comes from, for error messages.
+
+    Raises:
+        SettingsError: A section or an allowed name belongs to no installed plugin.
+        PluginError: A strict plugin failed.
+    """
+    given = objects or {}
+    records = discover() if plugins else []
+    records += [PluginRecord(name=name) for name in sorted(given)]
+    records.sort(key=lambda record: (record.name, record.distribution or ""))
+    if given:
+        refuse_duplicates(records)
+    if plugins or given:
+        select(records, settings.plugins, allow=settings.plugins_allow)
+
+    manager = create_manager()
+    manager.register(builtin_transports, BUILT_IN)
+    builtin = ask_for_items(
+        manager, builtin_transports, "mcpkit_transports", Transport, settings=None
+    )
+    load(records, manager, objects=given)
+    validate(records, manager, Plan(section=settings.plugin, calls=settings.calls, origin=origin))
+    registry = Registry()
+    sound = [record for record in records if record.plugin is not None and record.error is None]
+    taken = [("transport", transport.name, BUILT_IN) for transport in builtin]
+    for record in registry.commit(sound, taken=taken):
+        manager.unregister(record.plugin)
+    transports = {transport.name: transport for transport in builtin}
+    for record in sound:
+        if record.error is None:
+            record.status, record.stage = Status.LOADED, Stage.SERVE
+            transports.update((item.name, item) for item in record.catalogue.transports)
+    for record in records:
+        _log_outcome(record)
+    refuse_strict(records, settings)
+    return App(
+        settings=settings,
+        records=tuple(records),
+        registry=registry,
+        transports=transports,
+        manager=manager,
+    )
+
+
+def refuse_strict(records: Sequence[PluginRecord], settings: Settings) -> None:
+    """Refuse to go on when a plugin that must be there has failed.
+
+    Raises:
+        PluginError: The first one that failed.
+    """
+    for record in records:
+        if record.error is not None and (settings.strict or settings.plugin(record.name).strict):
+            raise PluginError(
+                f"Plugin {record.label} failed, and it is strict: {record.error.message}",
+                hint=record.error.hint,
+            ) from record.error
+
+
+def _log_outcome(record: PluginRecord) -> None:
+    if record.error is not None:
+        _log_failure(record)
+    elif record.is_slow:
+        logger.warning("Plugin %s took %.1f s to import", record.label, record.import_seconds)
+    else:
+        logger.debug("Plugin %s is %s", record.label, record.status)
+
+
+def _log_failure(record: PluginRecord) -> None:
+    error = record.error
+    if error is None:
+        return
+    logger.error(
+        "Plugin %s failed (%s): %s%s",
+        record.label,
+        record.stage,
+        error.message,
+        f"\nhint: {error.hint}" if error.hint else "",
+    )
+    cause = error.__cause__
+    if cause is not None:
+        logger.debug("Plugin %s failed because of:", record.label, exc_info=cause)

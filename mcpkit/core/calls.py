@@ -1,0 +1,154 @@
+"""Calls: one run of a handler, through the plugins' middleware, under a timeout.
+
+Two readers of errors. The client and its model learn what they can act on; the operator reads the
+rest in the log, with plugin and request id, and without argument values.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import anyio
+import mcp_types as types
+from mcp.server.mcpserver.exceptions import (
+    ResourceError as SDKResourceError,
+)
+from mcp.server.mcpserver.exceptions import (
+    ResourceNotFoundError as SDKResourceNotFoundError,
+)
+from mcp.server.mcpserver.exceptions import (
+    ToolError as SDKToolError,
+)
+from mcp.server.mcpserver.exceptions import (
+    UnexpectedResourceError,
+    UnexpectedToolError,
+)
+from mcp.shared.exceptions import MCPError
+
+from mcpkit.core.components import Component
+from mcpkit.core.contributions import Call, Middleware
+from mcpkit.core.errors import (
+    ArgumentsError,
+    CallTimeoutError,
+    HandlerError,
+    NotFoundError,
+    PromptError,
+    ResourceNotFoundError,
+)
+
+logger = logging.getLogger(__name__)
+
+Run = Callable[[Call], Any]
+"""Runs the handler itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Runs calls.
+
+    Attributes:
+        middleware: Around every call, the first outermost.
+        timeout: Seconds a call may take, by plugin name and the component's own wish.
+    """
+
+    middleware: Sequence[Middleware]
+    timeout: Callable[[str, float | None], float]
+
+    async def run(self, component: Component, call: Call) -> Any:
+        """Run a component's handler and return its wire result.
+
+        Raises:
+            Exception: What the handler or a middleware raised.
+            CallTimeoutError: It took too long.
+        """
+        return await self.run_with(
+            call, component.timeout, lambda call: component.run(call.arguments, call.context)
+        )
+
+    async def run_with(self, call: Call, wish: float | None, run: Run) -> Any:
+        """Run a call; `wish` is the timeout that its component asks for, in seconds."""
+        seconds = self.timeout(call.plugin, wish)
+        with anyio.move_on_after(seconds) as scope:
+            return await self._step(run, 0, call)
+        if scope.cancelled_caught:
+            raise CallTimeoutError(
+                f"{call.kind.capitalize()} {call.name!r} did not finish within {seconds:g} s"
+            )
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def _step(self, run: Run, index: int, call: Call) -> Any:
+        if index == len(self.middleware):
+            return await run(call)
+        return await self.middleware[index](call, partial(self._step, run, index + 1))
+
+
+def is_deliberate(error: BaseException) -> bool:
+    """Whether an error says what its reader can act on; else it is a crash."""
+    if isinstance(error, UnexpectedToolError | UnexpectedResourceError):
+        return False
+    return isinstance(error, HandlerError | NotFoundError | SDKToolError | SDKResourceError)
+
+
+def tool_error(error: Exception, call: Call) -> types.CallToolResult:
+    """The result by which the model learns that a tool failed (SEP-1303)."""
+    if isinstance(error, ArgumentsError):
+        text = f"Invalid arguments for tool {call.name!r}: {error}"
+    else:
+        text = _public_text(error, call)
+    _record(error, call)
+    return types.CallToolResult(content=[types.TextContent(text=text)], is_error=True)
+
+
+def protocol_error(error: Exception, call: Call) -> MCPError:
+    """The JSON-RPC error by which a client learns that a read, prompt or completion failed.
+
+    -32602 for what the client asked wrongly, -32603 for what failed here.
+    """
+    _record(error, call)
+    data = {"uri": call.name} if call.kind == "resource" else None
+    if isinstance(error, ArgumentsError):
+        message = f"Invalid arguments for {call.kind} {call.name!r}: {error}"
+        return MCPError(types.INVALID_PARAMS, message, data)
+    wrong = (PromptError, ResourceNotFoundError, SDKResourceNotFoundError, NotFoundError)
+    code = types.INVALID_PARAMS if isinstance(error, wrong) else types.INTERNAL_ERROR
+    return MCPError(code, _public_text(error, call), data)
+
+
+def unknown(error: NotFoundError | ResourceNotFoundError, uri: str | None = None) -> MCPError:
+    """The JSON-RPC error for a name that does not exist (specification; SEP-2164)."""
+    return MCPError(types.INVALID_PARAMS, str(error), {"uri": uri} if uri else None)
+
+
+def _public_text(error: Exception, call: Call) -> str:
+    if is_deliberate(error):
+        return str(error)
+    return f"Internal error in {call.kind} {call.name!r}"
+
+
+def _record(error: Exception, call: Call) -> None:
+    """Tell the operator: a deliberate error in one line, a crash with its traceback."""
+    request = call.context.request_context.request_id
+    if is_deliberate(error):
+        # Messages about arguments may quote them: those are for DEBUG only.
+        shown: object = type(error).__name__ if isinstance(error, ArgumentsError) else str(error)
+        logger.info(
+            "Plugin %r: %s %r failed (request %s): %s",
+            call.plugin,
+            call.kind,
+            call.name,
+            request,
+            shown,
+        )
+        return
+    logger.error(
+        "Plugin %r: %s %r crashed (request %s)",
+        call.plugin,
+        call.kind,
+        call.name,
+        request,
+        exc_info=error,
+    )

@@ -1,0 +1,80 @@
+"""Draining: know which requests of one connection are unanswered, so that it closes after them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import mcp_types as types
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from mcp.shared.message import SessionMessage
+
+from mcpkit.core.middleware import LISTEN
+
+
+class Unanswered:
+    """The requests of one connection that are not answered yet; subscriptions do not count."""
+
+    def __init__(self) -> None:
+        self._ids: set[types.RequestId] = set()
+        self._none = anyio.Event()
+        self._none.set()
+
+    def asked(self, message: SessionMessage | Exception) -> None:
+        """Note what came in."""
+        if isinstance(message, SessionMessage) and isinstance(
+            message.message, types.JSONRPCRequest
+        ):
+            if message.message.method == LISTEN:
+                return
+            if not self._ids:
+                self._none = anyio.Event()
+            self._ids.add(message.message.id)
+
+    def answered(self, message: SessionMessage) -> None:
+        """Note what went out."""
+        if isinstance(message.message, types.JSONRPCResponse | types.JSONRPCError):
+            if message.message.id is not None:
+                self._ids.discard(message.message.id)
+            if not self._ids:
+                self._none.set()
+
+    async def wait(self) -> None:
+        """Return when everything is answered."""
+        while self._ids:
+            await self._none.wait()
+
+
+class CountedReceive(ObjectReceiveStream[SessionMessage | Exception]):
+    """The read side of a connection, counted."""
+
+    def __init__(self, stream: Any, unanswered: Unanswered) -> None:
+        self._stream = stream
+        self._unanswered = unanswered
+
+    async def receive(self) -> SessionMessage | Exception:
+        """Receive a message and note it."""
+        message: SessionMessage | Exception = await self._stream.receive()
+        self._unanswered.asked(message)
+        return message
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._stream.aclose()
+
+
+class CountedSend(ObjectSendStream[SessionMessage]):
+    """The write side of a connection, counted."""
+
+    def __init__(self, stream: Any, unanswered: Unanswered) -> None:
+        self._stream = stream
+        self._unanswered = unanswered
+
+    async def send(self, item: SessionMessage) -> None:
+        """Send a message; it is answered when the transport has taken it."""
+        await self._stream.send(item)
+        self._unanswered.answered(item)
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._stream.aclose()

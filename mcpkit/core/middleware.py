@@ -1,0 +1,81 @@
+"""The chain around every request: the one place that touches the SDK's provisional middleware.
+
+`Gate` counts the requests in flight and lets nothing new in when the server stops; the SDK's
+boundary seals the state of multi-round calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
+from mcp.shared.exceptions import MCPError
+
+STOPPING = 503
+"""JSON-RPC error code of a request that arrives while the server stops (outside MCP's range)."""
+
+LISTEN = "subscriptions/listen"
+"""The request that lives as long as its client listens; it is ended, not waited for."""
+
+
+class Gate:
+    """Counts requests in flight, and closes."""
+
+    def __init__(self) -> None:
+        self._in_flight = 0
+        self._closed = anyio.Event()
+        self._idle = anyio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being answered now; open subscriptions do not count."""
+        return self._in_flight
+
+    def close(self) -> None:
+        """Let nothing new in."""
+        self._closed.set()
+        self._settle()
+
+    async def closed(self) -> None:
+        """Return when it has been closed."""
+        await self._closed.wait()
+
+    async def idle(self) -> None:
+        """Return when it has been closed and nothing is in flight any more."""
+        await self._idle.wait()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been closed."""
+        return self._closed.is_set()
+
+    async def __call__(
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Count one request, or refuse it."""
+        if ctx.request_id is None:
+            return await call_next(ctx)
+        if self.is_closed:
+            raise MCPError(STOPPING, "The server is stopping; try again in a moment")
+        if ctx.method == LISTEN:
+            return await call_next(ctx)
+        self._in_flight += 1
+        try:
+            return await call_next(ctx)
+        finally:
+            self._in_flight -= 1
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._closed.is_set() and not self._in_flight:
+            self._idle.set()
+
+
+def install(server: Server[Any], gate: Gate) -> None:
+    """Put our middleware behind the SDK's own."""
+    security = RequestStateSecurity.ephemeral()
+    server.middleware.append(gate)
+    server.middleware.append(RequestStateBoundary(security, default_audience=server.name))

@@ -1,0 +1,46 @@
+"""The built-in transports and probe routes: hook implementations, as a plugin's would be.
+
+stdio, streamable HTTP, legacy SSE and WebSocket; the last three share one port (`http`).
+"""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from mcpkit.core.contributions import Endpoint, Transport
+from mcpkit.core.hookspecs import hookimpl
+from mcpkit.core.transports import sse, stdio, streamable_http, websocket
+from mcpkit.core.transports.probes import probe_routes
+
+
+@hookimpl
+def mcpkit_transports() -> list[Transport]:
+    """The four built-in ways to reach the server."""
+    return [
+        Transport(
+            name="stdio",
+            description="Standard input and output, for a host that starts the server itself",
+            serve=stdio.serve,
+        ),
+        Transport(
+            name="streamable-http",
+            description="The HTTP transport of MCP, for many clients at once",
+            http=streamable_http.open_routes,
+        ),
+        Transport(
+            name="sse",
+            description="HTTP with server-sent events, for clients of protocol 2024-11-05",
+            http=sse.open_routes,
+        ),
+        Transport(
+            name="websocket",
+            description="WebSocket with subprotocol mcp, for clients that speak it",
+            http=websocket.open_routes,
+        ),
+    ]
+
+
+@hookimpl
+def mcpkit_routes(endpoint: Endpoint) -> list[BaseRoute]:
+    """The probes."""
+    return list(probe_routes(endpoint))

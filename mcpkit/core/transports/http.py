@@ -1,0 +1,254 @@
+"""The HTTP shell: one port that all HTTP transports and routes share.
+
+It binds, guards, serves and stops. Stopping takes four steps: accept nothing new, let requests in
+flight finish, close streams that stay open by nature, let uvicorn go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import anyio
+import uvicorn
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.transport_security import RequestBodyLimitMiddleware
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mcpkit.core.contributions import Endpoint, Transport
+from mcpkit.core.errors import ServeError
+from mcpkit.core.settings import HttpSettings, Settings
+from mcpkit.core.transports.guard import LOOPBACK, Guard
+
+logger = logging.getLogger(__name__)
+
+LAST_RESPONSES = 3.0
+"""Seconds that finished calls get to send their responses before streams are closed."""
+
+
+async def serve_http(
+    endpoint: Endpoint, transports: Sequence[Transport], routes: Sequence[BaseRoute]
+) -> None:
+    """Serve HTTP transports and routes on one port until the server stops.
+
+    Raises:
+        ServeError: The port, the certificate, a path or the lack of authentication forbids it.
+    """
+    settings = endpoint.settings
+    refuse_open_bind(settings)
+    context = tls_context(settings.http)
+    with bind(settings.http) as listener:
+        async with contextlib.AsyncExitStack() as opened:
+            served = list(routes)
+            for transport in transports:
+                if transport.http is not None:
+                    served += await opened.enter_async_context(transport.http(endpoint))
+            refuse_shared_paths(served)
+            requests = _Requests(Starlette(routes=served))
+            server = _server(settings, _guarded(requests, settings), context)
+            await _run(server, listener, endpoint, requests, opened, transports)
+
+
+async def _run(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    endpoint: Endpoint,
+    requests: _Requests,
+    opened: contextlib.AsyncExitStack,
+    transports: Sequence[Transport],
+) -> None:
+    async with anyio.create_task_group() as tasks:
+
+        async def run() -> None:
+            await server.serve([listener])
+            endpoint.stop()
+
+        tasks.start_soon(run)
+        _announce(endpoint.settings.http, listener, transports)
+        await endpoint.stopping()
+        server.should_exit = True
+        await endpoint.drained()
+        with anyio.move_on_after(LAST_RESPONSES):
+            await requests.done()
+        await opened.aclose()
+
+
+def _announce(
+    settings: HttpSettings, listener: socket.socket, transports: Sequence[Transport]
+) -> None:
+    """Tell the operator where each transport is, with the port that was really bound."""
+    base = base_url(settings, listener.getsockname()[1])
+    paths = {
+        "streamable-http": settings.path,
+        "sse": settings.sse_path,
+        "websocket": settings.websocket_path,
+    }
+    for transport in transports:
+        url = base + paths.get(transport.name, "/")
+        if transport.name == "websocket":
+            url = "ws" + url.removeprefix("http")
+        logger.info("Serving %s at %s", transport.name, url)
+
+
+def base_url(settings: HttpSettings, port: int) -> str:
+    """The URL of the port, as a client on this machine writes it."""
+    scheme = "https" if settings.tls_certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{port}"
+
+
+class _Requests:
+    """ASGI middleware that knows how many POST requests are being answered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._open = 0
+        self._changed = anyio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count a POST; other methods open streams that do not end by themselves."""
+        if scope.get("method") != "POST":
+            await self._app(scope, receive, send)
+            return
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+            self._changed.set()
+
+    async def done(self) -> None:
+        """Return when none is open."""
+        while self._open:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+
+def _guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
+    limited = RequestBodyLimitMiddleware(AuthContextMiddleware(app), settings.http.max_body_size)
+    return Guard(limited, settings.http, settings.auth)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the server as a whole has one set."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+def _server(settings: Settings, app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=settings.http.max_body_size,
+        limit_concurrency=settings.http.max_connections,
+        timeout_graceful_shutdown=math.ceil(settings.lifespan.grace_period + LAST_RESPONSES),
+        ssl_context_factory=None if context is None else lambda config, default: context,
+    )
+    return _Server(config)
+
+
+def refuse_open_bind(settings: Settings) -> None:
+    """Refuse to listen beyond this machine without authentication.
+
+    Raises:
+        ServeError: Anybody on the network could use the server.
+    """
+    host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
+    is_loopback = host.lower() in LOOPBACK or host.startswith("127.")
+    if is_loopback or settings.auth.api_keys or settings.http.allow_unauthenticated:
+        return
+    raise ServeError(
+        f"Refusing to listen on {settings.http.host!r} without authentication",
+        hint="Set auth.api_keys, or say --allow-unauthenticated if the network is trusted",
+    )
+
+
+def refuse_shared_paths(routes: Sequence[BaseRoute]) -> None:
+    """Refuse two routes at one path: the second would never be reached.
+
+    Raises:
+        ServeError: At least two routes share a path.
+    """
+    counts = Counter(path for route in routes if (path := getattr(route, "path", None)))
+    for path, count in counts.items():
+        if count > 1:
+            raise ServeError(
+                f"Several transports or plugins want the path {path!r}",
+                hint="Change http.path, http.sse_path or http.websocket_path",
+            )
+
+
+def tls_context(settings: HttpSettings) -> ssl.SSLContext | None:
+    """Load certificate and key, if they are set.
+
+    Raises:
+        ServeError: A file is missing, or certificate and key do not belong together.
+    """
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    for name, path in (("certificate", settings.tls_certificate), ("key", settings.tls_key)):
+        if not Path(path).is_file():
+            raise ServeError(
+                f"The TLS {name} {path!r} does not exist", hint=f"Check http.tls_{name}"
+            )
+    password = settings.tls_key_password
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(
+            settings.tls_certificate,
+            settings.tls_key,
+            # Without one given, OpenSSL would ask at the terminal.
+            password=password.get_secret_value() if password else "",
+        )
+    except (ssl.SSLError, OSError) as exc:
+        raise ServeError(
+            f"The TLS certificate {settings.tls_certificate!r} or its key cannot be used: {exc}",
+            hint="Both must be PEM files that belong together; set http.tls_key_password if needed",
+        ) from exc
+    return context
+
+
+@contextlib.contextmanager
+def bind(settings: HttpSettings) -> Iterator[socket.socket]:
+    """Listen on the address of the settings.
+
+    Raises:
+        ServeError: The address is in use, unknown, or not permitted.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as exc:
+        raise ServeError(
+            f"Cannot listen on {settings.host!r}: {exc.strerror or exc}",
+            hint="Check http.host",
+        ) from exc
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(2048)
+        except OSError as exc:
+            raise ServeError(
+                f"Cannot listen on {settings.host}:{settings.port}: {exc.strerror}",
+                hint="Stop what listens there, or choose another port: --port 8001",
+            ) from exc
+        listener.setblocking(False)
+        yield listener

@@ -1,0 +1,41 @@
+"""Legacy SSE: the HTTP transport of protocol 2024-11-05, for clients that know no other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from mcp.server.sse import SseServerTransport
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from mcpkit.core.contributions import Endpoint
+
+
+class _Stream:
+    """ASGI endpoint of the event stream: one connection each."""
+
+    def __init__(self, endpoint: Endpoint, transport: SseServerTransport) -> None:
+        self._endpoint = endpoint
+        self._transport = transport
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with (
+            self._transport.connect_sse(scope, receive, send) as (read, write),
+            read,
+            write,
+        ):
+            await self._endpoint.serve_stream(read, write)
+
+
+@asynccontextmanager
+async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
+    """The event stream, and the path that clients post to."""
+    settings = endpoint.settings.http
+    transport = SseServerTransport(
+        settings.message_path, max_request_body_size=settings.max_body_size
+    )
+    yield [
+        Route(settings.sse_path, _Stream(endpoint, transport), methods=["GET"]),
+        Mount(settings.message_path, app=transport.handle_post_message),
+    ]

@@ -1,0 +1,90 @@
+"""WebSocket: one JSON-RPC message per text frame, subprotocol `mcp`.
+
+It is not in the MCP specification and left the SDK in its second version; some hosts still speak
+it. The guard checks Host, Origin and key of the handshake; uvicorn limits the size of a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.abc import ObjectSendStream
+from mcp.shared.message import SessionMessage
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from mcpkit.core.contributions import Endpoint
+from mcpkit.core.transports.messages import read_message, write_message
+
+SUBPROTOCOL = "mcp"
+
+UNSUPPORTED_DATA = 1003
+GOING_AWAY = 1001
+"""Close codes (RFC 6455, section 7.4.1)."""
+
+FLUSH = 5.0
+"""Seconds that the last messages get to be sent when the server stops."""
+
+
+@asynccontextmanager
+async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
+    """The one path that WebSocket clients connect to."""
+
+    async def connect(websocket: WebSocket) -> None:
+        await _serve(endpoint, websocket)
+
+    yield [WebSocketRoute(endpoint.settings.http.websocket_path, connect)]
+
+
+async def _serve(endpoint: Endpoint, websocket: WebSocket) -> None:
+    if SUBPROTOCOL not in websocket.scope["subprotocols"]:
+        await websocket.close(UNSUPPORTED_DATA)  # before accepting: refuses the handshake
+        return
+    await websocket.accept(SUBPROTOCOL)
+    to_server, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    outgoing, from_server = anyio.create_memory_object_stream[SessionMessage](0)
+    async with anyio.create_task_group() as tasks:
+
+        async def read() -> None:
+            await _read(websocket, to_server, outgoing.clone())
+            tasks.cancel_scope.cancel()  # nobody reads what is still being computed
+
+        async def write() -> None:
+            async with from_server:
+                async for message in from_server:
+                    await websocket.send_text(write_message(message))
+            written.set()
+
+        written = anyio.Event()
+        tasks.start_soon(read)
+        tasks.start_soon(write)
+        async with incoming, outgoing:
+            await endpoint.serve_stream(incoming, outgoing)
+        with anyio.move_on_after(FLUSH):
+            await written.wait()
+            await websocket.close(GOING_AWAY)
+        tasks.cancel_scope.cancel()
+
+
+async def _read(
+    websocket: WebSocket,
+    server: ObjectSendStream[SessionMessage | Exception],
+    client: ObjectSendStream[SessionMessage],
+) -> None:
+    """Pass messages to the server and answer what is none, until the client goes away."""
+    async with server, client:
+        while True:
+            frame = await websocket.receive()
+            if frame["type"] == "websocket.disconnect":
+                return
+            text = frame.get("text")
+            message = read_message(text if text is not None else frame.get("bytes", b""))
+            try:
+                if isinstance(message, SessionMessage):
+                    await server.send(message)
+                else:
+                    await client.send(SessionMessage(message))
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError, WebSocketDisconnect):
+                return

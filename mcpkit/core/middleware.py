@@ -17,12 +17,26 @@ from mcp.shared.exceptions import MCPError
 STOPPING = 503
 """JSON-RPC error code of a request that arrives while the server stops (outside MCP's range)."""
 
+WORK = frozenset(
+    {
+        "completion/complete",
+        "initialize",
+        "prompts/get",
+        "resources/read",
+        "resources/subscribe",
+        "subscriptions/listen",
+        "tools/call",
+    }
+)
+"""Requests that are refused while the server stops. Lists are not: a client asks for the schema of
+a result after it got one."""
+
 LISTEN = "subscriptions/listen"
 """The request that lives as long as its client listens; it is ended, not waited for."""
 
 
 class Gate:
-    """Counts requests in flight, and closes."""
+    """Counts requests in flight, and lets no new work in once it is closed."""
 
     def __init__(self) -> None:
         self._in_flight = 0
@@ -35,7 +49,7 @@ class Gate:
         return self._in_flight
 
     def close(self) -> None:
-        """Let nothing new in."""
+        """Let no new work in."""
         self._closed.set()
         self._settle()
 
@@ -58,7 +72,7 @@ class Gate:
         """Count one request, or refuse it."""
         if ctx.request_id is None:
             return await call_next(ctx)
-        if self.is_closed:
+        if self.is_closed and ctx.method in WORK:
             raise MCPError(STOPPING, "The server is stopping; try again in a moment")
         if ctx.method == LISTEN:
             return await call_next(ctx)

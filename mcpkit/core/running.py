@@ -22,6 +22,11 @@ from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Status
 
 
+LINGER = 0.5
+"""Seconds that connections stay open after the last answer: a client may still ask for the schema
+of the result it got."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """The endpoint of every transport (`mcpkit.core.contributions.Endpoint`).
@@ -68,6 +73,7 @@ class Running:
         await self.gate.closed()
         with anyio.move_on_after(self.settings.lifespan.grace_period):
             await unanswered.wait()
+        await anyio.sleep(LINGER)
         connection.cancel()
 
     async def stopping(self) -> None:
@@ -79,6 +85,7 @@ class Running:
         await self.gate.closed()
         with anyio.move_on_after(self.settings.lifespan.grace_period):
             await self.gate.idle()
+        await anyio.sleep(LINGER)
         self.listen.close()
 
     def stop(self) -> None:

@@ -1,7 +1,7 @@
 """The HTTP shell: one port that all HTTP transports and routes share.
 
-It binds, guards, serves and stops. Stopping takes four steps: accept nothing new, let requests in
-flight finish, close streams that stay open by nature, let uvicorn go.
+It binds, guards, serves and stops. Stopping takes four steps: let calls in flight finish (new ones
+are refused), accept no connection, close streams that stay open by nature, let uvicorn go.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def serve_http(
     refuse_open_bind(settings)
     context = tls_context(settings.http)
     with bind(settings.http) as listener:
-        async with contextlib.AsyncExitStack() as opened:
+        async with anyio.create_task_group() as tasks, contextlib.AsyncExitStack() as opened:
             served = list(routes)
             for transport in transports:
                 if transport.http is not None:
@@ -54,31 +54,17 @@ async def serve_http(
             refuse_shared_paths(served)
             requests = _Requests(Starlette(routes=served))
             server = _server(settings, _guarded(requests, settings), context)
-            await _run(server, listener, endpoint, requests, opened, transports)
+            tasks.start_soon(_run, server, listener, endpoint)
+            _announce(settings.http, listener, transports)
+            await endpoint.drained()
+            server.should_exit = True
+            with anyio.move_on_after(LAST_RESPONSES):
+                await requests.done()
 
 
-async def _run(
-    server: uvicorn.Server,
-    listener: socket.socket,
-    endpoint: Endpoint,
-    requests: _Requests,
-    opened: contextlib.AsyncExitStack,
-    transports: Sequence[Transport],
-) -> None:
-    async with anyio.create_task_group() as tasks:
-
-        async def run() -> None:
-            await server.serve([listener])
-            endpoint.stop()
-
-        tasks.start_soon(run)
-        _announce(endpoint.settings.http, listener, transports)
-        await endpoint.stopping()
-        server.should_exit = True
-        await endpoint.drained()
-        with anyio.move_on_after(LAST_RESPONSES):
-            await requests.done()
-        await opened.aclose()
+async def _run(server: uvicorn.Server, listener: socket.socket, endpoint: Endpoint) -> None:
+    await server.serve([listener])
+    endpoint.stop()
 
 
 def _announce(

@@ -63,6 +63,7 @@ class App:
         registry: What clients can use.
         transports: Ways to reach the server, by name.
         manager: Where the loaded plugins are registered.
+        lenient: Whether a strict plugin may fail: to list plugins, not to serve them.
     """
 
     settings: Settings
@@ -70,6 +71,7 @@ class App:
     registry: Registry
     transports: Mapping[str, Transport]
     manager: pluggy.PluginManager
+    lenient: bool = False
 
     @property
     def loaded(self) -> list[PluginRecord]:
@@ -111,7 +113,7 @@ class App:
             for record in records:
                 if record.status is Status.FAILED:
                     await retire(record)
-            refuse_strict(self.records, self.settings)
+            self._refuse_strict()
             gate = Gate()
             server, listen = compose(self._composition(states, bus, gate))
             yield Running(
@@ -142,8 +144,12 @@ class App:
                 record.fail(Stage.SERVE, exc)
                 _log_failure(record)
                 self.registry.remove(record.name)
-        refuse_strict(self.records, self.settings)
+        self._refuse_strict()
         return routes
+
+    def _refuse_strict(self) -> None:
+        if not self.lenient:
+            refuse_strict(self.records, self.settings)
 
     def _composition(
         self, states: Mapping[str, Any], bus: InMemorySubscriptionBus, gate: Gate
@@ -174,6 +180,7 @@ def build(
     plugins: bool = True,
     objects: Mapping[str, object] | None = None,
     origin: Origin = lambda path: None,
+    lenient: bool = False,
 ) -> App:
     """Discover, load, validate and register.
 
@@ -182,6 +189,7 @@ def build(
         plugins: Whether installed plugins are looked for; False is `--no-plugins`.
         objects: Plugins given in code, by name.
         origin: Tells where a setting comes from, for error messages.
+        lenient: Whether a strict plugin may fail: to list plugins, not to serve them.
 
     Raises:
         SettingsError: A section or an allowed name belongs to no installed plugin.
@@ -215,13 +223,15 @@ def build(
             transports.update((item.name, item) for item in record.catalogue.transports)
     for record in records:
         _log_outcome(record)
-    refuse_strict(records, settings)
+    if not lenient:
+        refuse_strict(records, settings)
     return App(
         settings=settings,
         records=tuple(records),
         registry=registry,
         transports=transports,
         manager=manager,
+        lenient=lenient,
     )
 
 

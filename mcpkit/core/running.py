@@ -21,7 +21,6 @@ from mcpkit.core.middleware import Gate
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Status
 
-
 LINGER = 0.5
 """Seconds that connections stay open after the last answer: a client may still ask for the schema
 of the result it got."""

@@ -1,0 +1,63 @@
+"""`mcpkit x PLUGIN COMMAND`: commands that plugins bring by the hook `mcpkit_commands`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mcpkit.cli.groups import SuggestingGroup
+
+if TYPE_CHECKING:  # importing the core costs: commands do it when they run
+    from mcpkit.core.app import App
+
+
+class _Plugins(SuggestingGroup):
+    """One subgroup for each plugin that brings commands; loaded when one is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The installed plugins, whether or not they bring commands: none is imported for it."""
+        from mcpkit.core.discovery import discover
+
+        return sorted({record.name for record in discover()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one plugin and group its commands."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return _group_of(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List names only: their help would need every plugin."""
+        with formatter.section("Plugins"):
+            formatter.write_dl([(name, "") for name in self.list_commands(ctx)] or [("none", "")])
+
+
+extra = _Plugins("x", help="Run a command that a plugin brings: mcpkit x PLUGIN COMMAND.")
+
+
+def _group_of(name: str) -> click.Group:
+    from mcpkit.core.errors import NotFoundError
+    from mcpkit.core.hooks import ask_for_items
+
+    app = _app_of(name)
+    record = next(record for record in app.records if record.name == name)
+    if record.error is not None:
+        raise record.error
+    if record.plugin is None:
+        raise NotFoundError(f"Plugin {name!r} is disabled", hint=record.reason)
+    commands = ask_for_items(app.manager, record.plugin, "mcpkit_commands", click.Command)
+    group = SuggestingGroup(name, help=f"Commands of {record.label}.")
+    for command in commands:
+        group.add_command(command)
+    return group
+
+
+def _app_of(name: str) -> App:
+    """Load one plugin alone; the others stay where they are."""
+    from mcpkit.cli.options import effective_settings
+    from mcpkit.core.app import build
+
+    effective = effective_settings(None, (), "critical")
+    alone = effective.settings.model_copy(update={"plugins_allow": (name,)})
+    return build(alone, origin=effective.origin, lenient=True)

@@ -1,0 +1,123 @@
+"""The root command: it groups the others and turns every error into two lines and an exit code.
+
+Exit codes: 0 done; 1 a call, check or server failed; 2 the command line, the settings or a strict
+plugin is wrong; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from mcpkit import __version__
+from mcpkit.cli.call import call, prompt, read
+from mcpkit.cli.completion import completion
+from mcpkit.cli.components import prompts, resources, tools
+from mcpkit.cli.extra import extra
+from mcpkit.cli.groups import SuggestingGroup
+from mcpkit.cli.new import new
+from mcpkit.cli.plugins import plugins
+from mcpkit.cli.serve import serve
+from mcpkit.cli.settings import settings
+from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
+
+FAILED = 1
+WRONG = 2
+INTERRUPTED = 130
+
+
+@click.group(
+    cls=SuggestingGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: mcpkit plugins list, then: mcpkit serve --transport streamable-http",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="mcpkit")
+def cli() -> None:
+    """The MCP server that plugins make.
+
+    Plugins are installed with pip; their tools, resources and prompts are served to any MCP client.
+    """
+
+
+for command in (
+    serve,
+    plugins,
+    tools,
+    resources,
+    prompts,
+    call,
+    read,
+    prompt,
+    settings,
+    new,
+    extra,
+    completion,
+):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    code = run(arguments)
+    _flush()
+    if _is_hung():
+        os._exit(code)  # a handler's thread never returned: waiting for it would never end
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code; errors were printed.
+    """
+    try:
+        result = cli.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="mcpkit",
+            standalone_mode=False,
+        )
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.format_message())
+        return WRONG
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except MCPKitError as exc:
+        _show(exc)
+        wrong = isinstance(exc, SettingsError | PluginError | NotFoundError)
+        return WRONG if wrong else FAILED
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _show(error: MCPKitError) -> None:
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {error.message}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('hint:', bold=True)} {error.hint}", err=True)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _is_hung() -> bool:
+    """Whether a thread that keeps the process alive is still there."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return False
+    main_thread = threading.main_thread()
+    return any(thread is not main_thread and not thread.daemon for thread in threading.enumerate())

@@ -1,0 +1,113 @@
+"""Options that several commands share, and how they become settings and an app."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:  # importing the core costs: commands do it when they run
+    from mcpkit.core.app import App
+    from mcpkit.core.sources import Effective
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def settings_options(function: FunctionT) -> FunctionT:
+    """Add `--settings`, `--set`, `--log-level`."""
+    for option in (
+        click.option(
+            "--log-level",
+            type=click.Choice(["debug", "info", "warning", "error", "critical"]),
+            help="Least severe log record written to stderr.",
+        ),
+        click.option(
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set any setting, such as plugins.weather.units=imperial. Repeatable.",
+        ),
+        click.option(
+            "--settings",
+            "settings_path",
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            help="Settings file instead of ./mcpkit.toml.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def plugin_options(function: FunctionT) -> FunctionT:
+    """Add the options of commands that load plugins: those of settings and `--no-plugins`."""
+    function = click.option(
+        "--no-plugins", is_flag=True, help="Import no plugin: the way out when one breaks all."
+    )(function)
+    return settings_options(function)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def effective_settings(
+    settings_path: Path | None,
+    assignments: tuple[str, ...],
+    log_level: str | None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Effective:
+    """Read the settings with what the command line says on top, and set up logging.
+
+    Raises:
+        SettingsError: Something in them is wrong.
+    """
+    from mcpkit.cli.output import set_up_logging
+    from mcpkit.core.sources import read_settings
+
+    given = dict(map(_assignment, assignments))
+    given |= {key: value for key, value in (overrides or {}).items() if value is not None}
+    if log_level is not None:
+        given["log_level"] = log_level
+    effective = read_settings(path=settings_path, overrides=given)
+    set_up_logging(effective.settings.log_level)
+    return effective
+
+
+def load_app(effective: Effective, *, no_plugins: bool = False, lenient: bool = False) -> App:
+    """Load the plugins; when lenient, a strict one may fail.
+
+    Raises:
+        MCPKitError: The settings or a strict plugin forbid it.
+    """
+    from mcpkit.core.app import build
+
+    return build(
+        effective.settings, plugins=not no_plugins, origin=effective.origin, lenient=lenient
+    )
+
+
+def quiet_app(
+    settings_path: Path | None,
+    assignments: tuple[str, ...],
+    log_level: str | None,
+    no_plugins: bool,
+) -> App:
+    """Load the plugins for a command that prints something: failures are told, nothing else."""
+    effective = effective_settings(settings_path, assignments, log_level or "error")
+    return load_app(effective, no_plugins=no_plugins)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
+    if value.lstrip()[:1] in {"[", "{"}:
+        try:
+            return key.strip(), json.loads(value)
+        except ValueError as exc:
+            raise click.BadParameter(f"{key} is not valid JSON: {exc}", param_hint="--set") from exc
+    return key.strip(), value

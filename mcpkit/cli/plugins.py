@@ -1,0 +1,147 @@
+"""`mcpkit plugins`: what is installed, what became of it, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpkit.cli.groups import SuggestingGroup
+from mcpkit.cli.options import effective_settings, json_option, load_app, plugin_options
+from mcpkit.cli.output import print_json, print_table
+
+if TYPE_CHECKING:  # importing the core costs: commands do it when they run
+    from mcpkit.core.app import App
+    from mcpkit.core.status import PluginRecord
+
+
+@click.group(cls=SuggestingGroup)
+def plugins() -> None:
+    """See which plugins are installed, what they bring, and why one failed."""
+
+
+@plugins.command("list")
+@json_option
+@plugin_options
+def list_plugins(as_json: bool, no_plugins: bool, **options: Any) -> None:
+    """List installed plugins with status, version, components and import time."""
+    app = _app_for_listing(no_plugins, **options)
+    if as_json:
+        print_json([record.to_json() for record in app.records])
+        return
+    rows = [
+        (
+            record.name,
+            record.status,
+            f"{record.distribution or '-'} {record.version or ''}".strip(),
+            _counts(record),
+            _milliseconds(record),
+            _remark(record),
+        )
+        for record in app.records
+    ]
+    if not rows:
+        click.echo("No plugins are installed. Try: pip install mcpkit-plugin-timeutil", err=True)
+        return
+    print_table(("name", "status", "distribution", "components", "import", "remark"), rows)
+
+
+@plugins.command()
+@click.argument("name")
+@json_option
+@plugin_options
+def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
+    """Show everything that is known of one plugin."""
+    app = _app_for_listing(no_plugins, **options)
+    described = _find(app, name).to_json()
+    if as_json:
+        print_json(described)
+        return
+    for key, value in described.items():
+        if key == "components":
+            for kind, names in value.items():
+                click.echo(f"{kind}:")
+                for exposed in names:
+                    click.echo(f"  {exposed}")
+        elif value is not None:
+            click.echo(f"{key.replace('_', ' ')}: {value}")
+
+
+@plugins.command()
+@click.argument("names", nargs=-1)
+@json_option
+@plugin_options
+def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: Any) -> int:
+    """Load plugins, open their lifespans and ask after their health; exit 1 if any fails."""
+    import anyio
+
+    app = _app_for_listing(no_plugins, **options)
+    wanted = [_find(app, name).name for name in names] or [record.name for record in app.records]
+
+    async def ask() -> dict[str, Any]:
+        async with app.running() as running:
+            return dict(running.report()["plugins"])
+
+    report = {name: entry for name, entry in anyio.run(ask).items() if name in wanted}
+    failed = sorted(name for name, entry in report.items() if not entry["ready"])
+    if as_json:
+        print_json({"ok": not failed, "plugins": report})
+    else:
+        for name, entry in report.items():
+            click.echo(_verdict(name, entry))
+    return 1 if failed else 0
+
+
+def _verdict(name: str, entry: dict[str, Any]) -> str:
+    if entry["ready"]:
+        remark = entry.get("message") or entry.get("reason") or ""
+        return f"ok      {name}  {remark}".rstrip()
+    reason = entry.get("reason") or entry.get("message") or "not ready"
+    hint = f"\n        hint: {entry['hint']}" if entry.get("hint") else ""
+    return f"FAILED  {name}  {reason}{hint}"
+
+
+def _app_for_listing(
+    no_plugins: bool,
+    settings_path: Path | None,
+    assignments: tuple[str, ...],
+    log_level: str | None,
+) -> App:
+    """Load plugins so that a failure is a row of the table, not a line of the log."""
+    effective = effective_settings(settings_path, assignments, log_level or "critical")
+    return load_app(effective, no_plugins=no_plugins, lenient=True)
+
+
+def _find(app: App, name: str) -> PluginRecord:
+    from mcpkit.core.errors import NotFoundError
+    from mcpkit.core.suggestions import did_you_mean
+
+    for record in app.records:
+        if record.name == name:
+            return record
+    known = [record.name for record in app.records]
+    raise NotFoundError(
+        f"No plugin is called {name!r}{did_you_mean(name, known)}",
+        hint="`mcpkit plugins list` lists them",
+    )
+
+
+def _counts(record: PluginRecord) -> str:
+    counts: dict[str, int] = {}
+    for component in record.catalogue.components:
+        kind = component.kind.removeprefix("resource_")
+        counts[kind] = counts.get(kind, 0) + 1
+    return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items()) or "-"
+
+
+def _milliseconds(record: PluginRecord) -> str:
+    if record.import_seconds is None:
+        return "-"
+    return f"{record.import_seconds * 1000:.0f} ms{' (slow)' if record.is_slow else ''}"
+
+
+def _remark(record: PluginRecord) -> str:
+    if record.error is not None:
+        return f"{record.stage}: {record.error.message}"
+    return record.reason or ""

@@ -1,0 +1,275 @@
+"""Sources: command line, environment, `.env` and file become settings, each value with its origin.
+
+The precedence is: command line, environment, `.env`, file, defaults. A name that is not a setting
+is an error in each of them; the message tells where it stands and what it may have meant. Values
+are never shown.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
+from pydantic_settings.sources import PydanticBaseSettingsSource
+
+from mcpkit.core.errors import SettingsError
+from mcpkit.core.settings import Settings
+from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.wording import describe_errors
+
+PREFIX = "MCPKIT_"
+"""What the name of every environment variable of ours starts with."""
+
+DELIMITER = "__"
+"""What stands between the levels of a setting in an environment variable."""
+
+SETTINGS_PATH = "MCPKIT_SETTINGS"
+"""Environment variable that names the settings file, as `--settings` does."""
+
+FILE = "mcpkit.toml"
+"""Settings file that is looked for in the working directory."""
+
+COMMAND_LINE = "command line"
+"""Origin of what `--…` options set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """Settings, and where each came from.
+
+    Attributes:
+        settings: Validated.
+        values: What was set, by dotted path; not the defaults, and not validated.
+        origins: Where it was set, by dotted path: `command line`, `environment MCPKIT_HTTP__PORT`,
+            `.env MCPKIT_…`, `mcpkit.toml`, ….
+    """
+
+    settings: Settings
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+
+    def origin(self, path: str) -> str | None:
+        """Where a setting, or the section around it, was set; None for a default."""
+        return _origin(path, self.origins)
+
+
+class _Spelled(Settings, BaseSettings):  # type: ignore[misc]  # its model_config has fewer keys
+    """Settings as pydantic-settings sees them: it reads the environment for us."""
+
+
+def _decode(source: PydanticBaseSettingsSource, field: FieldInfo | None, value: str) -> Any:
+    """Decode a value of the environment where more than a string is wanted.
+
+    JSON when it looks like an array or object; else a comma-separated list where a tuple is
+    wanted. Everything else stays a string, which pydantic converts.
+    """
+    if value.lstrip()[:1] in {"[", "{"}:
+        return PydanticBaseSettingsSource.decode_complex_value(source, "", field, value)  # type: ignore[arg-type]
+    if field is not None and "tuple" in str(field.annotation):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+class _Environment(EnvSettingsSource):
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        return _decode(self, field, value)
+
+
+class _DotEnv(DotEnvSettingsSource):
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        return _decode(self, field, value)
+
+
+def read_settings(
+    *,
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    directory: Path | None = None,
+) -> Effective:
+    """Read settings from everywhere.
+
+    Args:
+        path: Settings file; by default `mcpkit.toml`, or `[tool.mcpkit]` of `pyproject.toml`.
+        overrides: What the command line sets, by dotted path.
+        directory: Where files are looked for; the working directory by default.
+
+    Raises:
+        SettingsError: A file is missing or malformed, a name is unknown, or a value is wrong.
+    """
+    where = directory or Path.cwd()
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    def take(found: Mapping[str, Any], origin: Mapping[str, str] | str) -> None:
+        for leaf, value in _flatten(found):
+            _forget(leaf, values, origins)
+            values[leaf] = value
+            origins[leaf] = origin if isinstance(origin, str) else origin.get(leaf, FILE)
+
+    take(*_read_file(path, where))
+    dotenv = where / ".env"
+    if dotenv.is_file():
+        named = {key: value or "" for key, value in dotenv_values(dotenv).items()}
+        take(_environment(_DotEnv, env_file=dotenv), _names(named, ".env"))
+    take(_environment(_Environment), _names(os.environ, "environment"))
+    take(_nest(overrides or {}), COMMAND_LINE)
+    return Effective(settings=_validate(_nest(values), origins), values=values, origins=origins)
+
+
+def _read_file(path: Path | None, directory: Path) -> tuple[Mapping[str, Any], str]:
+    """Read the settings file, and tell what to call it."""
+    named = path or (Path(os.environ[SETTINGS_PATH]) if os.environ.get(SETTINGS_PATH) else None)
+    if named is not None:
+        if not (directory / named).is_file():
+            raise SettingsError(
+                f"The settings file {str(named)!r} does not exist",
+                hint="Check --settings and MCPKIT_SETTINGS; `mcpkit settings init` makes a file",
+            )
+        return _section(directory / named), str(named)
+    if (directory / FILE).is_file():
+        return _section(directory / FILE), FILE
+    if (directory / "pyproject.toml").is_file():
+        return _section(directory / "pyproject.toml"), "pyproject.toml [tool.mcpkit]"
+    return {}, FILE
+
+
+def _section(path: Path) -> Mapping[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SettingsError(
+            f"{path.name} is not valid TOML: {exc}", hint=f"Mend {path.name} at that line"
+        ) from exc
+    except OSError as exc:
+        raise SettingsError(
+            f"{path.name} cannot be read: {exc.strerror}", hint="Check its permissions"
+        ) from exc
+    if path.name == "pyproject.toml":
+        found = content.get("tool", {}).get("mcpkit", {})
+        return found if isinstance(found, dict) else {}
+    return content
+
+
+def _environment(kind: type[_Environment | _DotEnv], **arguments: Any) -> Mapping[str, Any]:
+    source = kind(
+        _Spelled,
+        env_prefix=PREFIX,
+        env_nested_delimiter=DELIMITER,
+        case_sensitive=False,
+        **arguments,
+    )
+    try:
+        found = source()
+    except Exception as exc:  # its own error names the field
+        raise SettingsError(
+            f"The environment cannot be read: {exc}",
+            hint="Write lists and objects as JSON",
+        ) from exc
+    known = set(Settings.model_fields)
+    return {key: value for key, value in found.items() if key in known}
+
+
+def _names(environ: Mapping[str, str], source: str) -> dict[str, str]:
+    """Tell the origin of each setting in an environment, and refuse misspelt names.
+
+    Raises:
+        SettingsError: A variable with our prefix is no setting.
+    """
+    origins: dict[str, str] = {}
+    for name in sorted(environ):
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper == SETTINGS_PATH:
+            continue
+        path = upper.removeprefix(PREFIX).lower().split(DELIMITER)
+        if not _exists(path, Settings):
+            known = [PREFIX + DELIMITER.join(keys).upper() for keys in paths(Settings)]
+            raise SettingsError(
+                f"{source} {name} is no setting{did_you_mean(upper, [*known, SETTINGS_PATH])}",
+                hint="`mcpkit settings show` lists all settings",
+            )
+        origins[".".join(path)] = f"{source} {name}"
+    return origins
+
+
+def paths(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    """List every setting of a model, sections included, as keys from the root."""
+    for name, field in model.model_fields.items():
+        yield (name,)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from ((name, *rest) for rest in paths(field.annotation))
+
+
+def _exists(path: list[str], model: type[BaseModel]) -> bool:
+    """Whether keys lead to a setting; what is in a plugin's section, its own model knows."""
+    field = model.model_fields.get(path[0])
+    if field is None:
+        return False
+    if path[0] == "plugins" and len(path) > 1:
+        return all(path[1:])
+    if len(path) == 1:
+        return True
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        return _exists(path[1:], field.annotation)
+    return "dict" in str(field.annotation)
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for path, value in values.items():
+        *sections, last = path.split(".")
+        inner = nested
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[last] = value
+    return nested
+
+
+def _forget(leaf: str, values: dict[str, Any], origins: dict[str, str]) -> None:
+    """Forget what a value of higher precedence replaces: what is above and below it."""
+    for path in list(values):
+        if leaf.startswith(f"{path}.") or path.startswith(f"{leaf}."):
+            del values[path], origins[path]
+
+
+def _validate(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as exc:
+        known = [".".join(keys) for keys in paths(Settings)]
+        problems = []
+        for problem in describe_errors(exc):
+            path = ".".join(map(str, problem.path))
+            origin = _origin(path, origins)
+            text = f"{path} {problem.message}" if path else problem.message
+            if problem.kind == "extra_forbidden":
+                text = f"{path} is no setting{did_you_mean(path, known)}"
+            problems.append(f"{origin}: {text}" if origin else text)
+        raise SettingsError(
+            "; ".join(problems), hint="`mcpkit settings schema` tells what each setting may be"
+        ) from exc
+
+
+def _origin(path: str, origins: Mapping[str, str]) -> str | None:
+    keys = path.split(".")
+    for length in range(len(keys), 0, -1):
+        found = origins.get(".".join(keys[:length]))
+        if found is not None:
+            return found
+    return next((value for key, value in origins.items() if key.startswith(f"{path}.")), None)

@@ -124,7 +124,8 @@ def count(start: date, end: date, calendar: WorkCalendar) -> Walk:
     if abs((end - start).days) > MAX_SPAN:
         raise ToolError("The dates are more than 100 years apart. Count a shorter span")
     step = 1 if end >= start else -1
-    found, holidays, day = 0, [], start
+    found, day = 0, start
+    holidays: list[date] = []
     while day != end:
         day += timedelta(days=step)
         found += calendar.is_business_day(day)
@@ -144,7 +145,8 @@ def add(start: date, days: int, calendar: WorkCalendar) -> Walk:
     if abs(days) > MAX_DAYS:
         raise ToolError(f"{days} business days are too many. Add at most {MAX_DAYS}")
     step = -1 if days < 0 else 1
-    left, holidays, day = abs(days), [], start
+    left, day = abs(days), start
+    holidays: list[date] = []
     if not days and not calendar.is_business_day(start):
         left = 1
     for _ in range(MAX_SPAN):

@@ -189,7 +189,7 @@ def _rule_parts(text: str, expression: str) -> dict[str, str]:
     if not _RULE.fullmatch(text):
         raise _not_a_rule(expression, "it is not a list of NAME=value separated by semicolons")
     pairs = [pair.split("=", 1) for pair in text.removeprefix("RRULE:").split(";") if pair]
-    parts = {name: value for name, value in pairs}
+    parts = {pair[0]: pair[1] for pair in pairs}
     if len(parts) != len(pairs):
         raise _not_a_rule(expression, "a part is given twice")
     if "COUNT" in parts and "UNTIL" in parts:

@@ -197,12 +197,11 @@ def _places() -> dict[str, tuple[str, ...]]:
     """Country names of each zone, from the tables that come with the database."""
     root = files("tzdata") / "zoneinfo"
     lands = dict(line.split("\t")[:2] for line in _lines((root / "iso3166.tab").read_text("utf-8")))
-    places: dict[str, tuple[str, ...]] = {}
-    for table in ("zone1970.tab", "zone.tab"):
-        for line in _lines((root / table).read_text("utf-8")):
-            codes, _, name = line.split("\t")[:3]
-            places.setdefault(name, tuple(lands.get(code, code) for code in codes.split(",")))
-    return places
+    places: dict[str, list[str]] = {}
+    for line in _lines((root / "zone.tab").read_text("utf-8")):
+        code, _, name = line.split("\t")[:3]
+        places.setdefault(name, []).append(lands.get(code, code))
+    return {name: tuple(found) for name, found in places.items()}
 
 
 def _lines(table: str) -> list[str]:

@@ -1,0 +1,92 @@
+"""Zones for clients: the look-up tool, the resources, and completion of zone arguments."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import mcp_types as types
+from pydantic import Field
+
+from mcpkit import ResourceNotFoundError, ToolError
+
+from . import answers, zones
+from .plugin import READ_ONLY, plugin
+
+MAX_COMPLETIONS = 100
+"""Most values of one completion (MCP specification, completion/complete)."""
+
+
+@plugin.tool(title="Find a time zone", annotations=READ_ONLY)
+def find_zone(
+    query: Annotated[
+        str,
+        Field(
+            description="City, country, abbreviation or part of a name, such as Oslo, Norway, CEST "
+            "or 'new york'",
+            min_length=1,
+            max_length=64,
+        ),
+    ],
+    limit: Annotated[int, Field(ge=1, le=50, description="How many zones at most")] = 10,
+) -> answers.ZoneSearch:
+    """Find IANA time zones by city, country, abbreviation or fragment, even when misspelt."""
+    names = zones.search(query, limit=limit)
+    similar = names or [name for _, name in zones.nearest(query)][:limit]
+    if not similar:
+        raise ToolError(
+            f"No time zone is like {query!r}. Try the largest city nearby or the country in English"
+        )
+    moment = datetime.now(UTC)
+    return answers.ZoneSearch(
+        matches=[answers.zone_match(name, moment) for name in similar], exact=bool(names)
+    )
+
+
+@plugin.resource("timeutil://zones", title="Time zones", mime_type="application/json")
+def zone_list() -> str:
+    """All IANA time zones by name, as a JSON list."""
+    return json.dumps(zones.zone_names())
+
+
+@plugin.resource("timeutil://zones/{+zone}", title="One time zone", mime_type="application/json")
+def zone_details(zone: str) -> str:
+    """A time zone: its offset now and its next clock changes, as JSON."""
+    try:
+        found = zones.find(zone)
+    except ToolError as exc:
+        raise ResourceNotFoundError(str(exc)) from exc
+    moment = datetime.now(UTC)
+    return json.dumps(
+        {
+            **answers.zone_match(found.key, moment).model_dump(),
+            "is_dst": zones.is_dst(moment.astimezone(found)),
+            "transitions": [
+                {
+                    "at": change.moment.isoformat(),
+                    "offset_before": answers.offset(change.before),
+                    "offset_after": answers.offset(change.after),
+                }
+                for change in zones.transitions(found, moment, 4)
+            ],
+        }
+    )
+
+
+@plugin.completion()
+def complete_zone(
+    ref: types.PromptReference | types.ResourceTemplateReference,
+    argument: types.CompletionArgument,
+    context: types.CompletionContext | None,
+) -> types.Completion | None:
+    """Complete a zone; in a comma-separated list, the last one."""
+    if argument.name not in ("zone", "timezones"):
+        return None
+    before, comma, last = argument.value.rpartition(",")
+    kept = f"{before}{comma}{' ' if comma else ''}"
+    wanted = last.strip()
+    names = zones.search(wanted, limit=len(zones.zone_names())) if wanted else zones.zone_names()
+    return types.Completion(
+        values=[f"{kept}{name}" for name in names[:MAX_COMPLETIONS]],
+        total=len(names),
+        has_more=len(names) > MAX_COMPLETIONS,
+    )

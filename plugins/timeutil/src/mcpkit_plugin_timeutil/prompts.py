@@ -1,0 +1,46 @@
+"""Prompts: scheduling a meeting across zones."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mcpkit import PromptError, ToolError
+
+from . import zones
+from .plugin import plugin
+
+
+@plugin.prompt(title="Schedule a meeting across time zones")
+def schedule_meeting(
+    timezones: Annotated[
+        str, Field(description="IANA time zones of the participants, separated by commas")
+    ],
+    duration: Annotated[str, Field(description="Length, such as '45 minutes'")] = "1 hour",
+    when: Annotated[str, Field(description="Days to consider, such as 'next week'")] = "next week",
+    working_hours: Annotated[
+        str, Field(description="Local hours in which people can meet, such as 09:00-17:00")
+    ] = "09:00-17:00",
+) -> str:
+    """Find times for a meeting that suit the working hours of people in several time zones."""
+    try:
+        names = [zones.find(name).key for name in timezones.split(",") if name.strip()]
+    except ToolError as exc:
+        raise PromptError(str(exc)) from exc
+    if not names:
+        raise PromptError("Name at least one time zone, such as 'Europe/Oslo, America/New_York'")
+    people = "\n".join(f"- {name}" for name in names)
+    return f"""Find up to three times for a meeting of {duration}, {when}.
+
+The participants are in these time zones:
+{people}
+
+Work like this:
+1. Use timeutil_now for the current date in {names[0]}, and timeutil_parse for the first and last \
+day of "{when}".
+2. For each day use timeutil_convert to bring {working_hours} of every zone to {names[0]}, and keep \
+what all of them share. Do not work out offsets yourself: they can change within these days.
+3. Use timeutil_business_days to leave out weekends and holidays.
+4. If nobody's hours overlap, propose the times that are least early or late, and say for whom.
+
+Answer with a table: one row a proposal, one column a time zone with local date, time and \
+abbreviation. Mention every note about clock changes that a tool gave."""

@@ -1,0 +1,60 @@
+# Two commands do everything: `make serve` and `make test`. `make help` lists the rest.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
+SOURCES := mcpkit $(wildcard plugins/*/src)
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint types pytest format requirements clean
+
+help:
+	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
+	@echo "make test          lint, format check, strict types, tests with branch coverage"
+	@echo "make format        format the code and fix what the linter can"
+	@echo "make requirements  pin third-party packages anew"
+	@echo "make clean         remove .venv and everything generated"
+
+serve: $(STAMP)
+	$(BIN)/mcpkit serve --transport streamable-http
+
+test: lint types pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy mcpkit
+	@for source in $(wildcard plugins/*/src); do echo "mypy $$source"; $(BIN)/mypy $$source || exit 1; done
+
+pytest: $(STAMP)
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest --cov --cov-report=term --durations=10
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Third-party packages come pinned and with their hashes; ours are installed editable after them.
+$(STAMP): requirements/pinned.txt pyproject.toml $(PLUGINS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Error: Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pinned.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --editable . $(addprefix --editable ,$(patsubst %/pyproject.toml,%,$(PLUGINS)))
+	@touch $@
+
+requirements:
+	$(PYTHON) -m venv build/pinning
+	build/pinning/bin/python -m pip install --quiet pip-tools
+	build/pinning/bin/python requirements/collect.py > build/requirements.in
+	build/pinning/bin/python -m piptools compile --quiet --upgrade --generate-hashes --allow-unsafe \
+	  --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	  --output-file requirements/pinned.txt build/requirements.in
+
+clean:
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache

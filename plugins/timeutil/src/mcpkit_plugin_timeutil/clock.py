@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -12,7 +13,6 @@ from .plugin import READ_ONLY, Ambiguity, Time, TimeContext, Timezone, plugin, z
 
 @plugin.tool(
     title="Current time",
-    # Not idempotent in its answer, but in its effect: there is none.
     annotations=READ_ONLY,
 )
 def now(ctx: TimeContext, timezone: Timezone = None) -> answers.Moment:
@@ -114,7 +114,7 @@ def add(
 def _other_counting(
     start: datetime,
     length: durations.Duration,
-    where: moments.tzinfo,
+    where: ZoneInfo,
     counting: Counting,
     result: datetime,
 ) -> list[str]:

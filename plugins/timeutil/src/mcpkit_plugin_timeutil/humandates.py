@@ -38,9 +38,10 @@ _BARE_HOUR = re.compile(r"\bat\s+(?P<hour>\d{1,2})\b(?!\s*[:/.\-])", re.ASCII)
 _NUMERIC = re.compile(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})", re.ASCII)
 _WEEKDAY = re.compile(
     r"(?:on\s+)?(?:(?P<which>next|this|coming|last|past)\s+)?"
-    r"(?P<day>mon|tue|wed|thu|fri|sat|sun)[a-z]*"
+    r"(?P<day>mon|tue|wed|thu|fri|sat|sun)(?:(?<=tue)s|(?<=thu)rs?|(?:s|nes|rs|ur)?day)?"
+    r"(?P<rest>\s+.*)?"
 )
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"]
+_SHORT_MONTHS = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec")
 _WORD = re.compile(r"[a-z]+", re.ASCII)
 _TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0)}
 
@@ -176,7 +177,10 @@ def _read_day(words: str, start: datetime, text: str) -> _Day:
         return _Day(day=today + timedelta(days=_DAYS[plain]))
     weekday = _WEEKDAY.fullmatch(plain)
     if weekday is not None:
-        return _read_weekday(weekday, today, text)
+        if not weekday["rest"]:
+            return _read_weekday(weekday, today)
+        if not weekday["which"]:
+            return _checked_weekday(_read_date(weekday["rest"].strip(), today, text), weekday)
     match plain.split():
         case [("next" | "last") as which, ("week" | "month" | "year" | "day") as unit]:
             length = durations.parse(f"1 {unit}")
@@ -189,12 +193,9 @@ def _read_day(words: str, start: datetime, text: str) -> _Day:
     return _read_date(plain, today, text)
 
 
-def _read_weekday(match: re.Match[str], today: date, text: str) -> _Day:
-    index = next(i for i, name in enumerate(WEEKDAYS) if name.startswith(match["day"]))
+def _read_weekday(match: re.Match[str], today: date) -> _Day:
+    index = _weekday_index(match)
     named = WEEKDAYS[index]
-    word = match[0].rsplit(" ", 1)[-1]
-    if not named.startswith(word) and word not in ("tues", "thur", "thurs"):
-        raise unreadable(text)
     which = match["which"]
     if which in ("last", "past"):
         return _Day(day=today - timedelta(days=(today.weekday() - index - 1) % 7 + 1))
@@ -204,12 +205,28 @@ def _read_weekday(match: re.Match[str], today: date, text: str) -> _Day:
         notes = []
         if which == "next" and ahead and index > today.weekday():
             following = (day + timedelta(days=7)).isoformat()
-            notes = [
+            note = (
                 f"'next {named}' was read as the first {named} after {today}, which is {day}; if "
                 f"the one in the week after is meant, it is {following}"
-            ]
+            )
+            notes = [note]
         return _Day(day=day, notes=notes)
     return _Day(day=today + timedelta(days=ahead))
+
+
+def _weekday_index(match: re.Match[str]) -> int:
+    return next(i for i, name in enumerate(WEEKDAYS) if name.startswith(match["day"]))
+
+
+def _checked_weekday(day: _Day, match: re.Match[str]) -> _Day:
+    """Refuse `friday 14 november` when that day is none."""
+    index = _weekday_index(match)
+    if day.day.weekday() != index:
+        raise ToolError(
+            f"{day.day} is a {WEEKDAYS[day.day.weekday()]}, not a {WEEKDAYS[index]}. "
+            "Correct one of them, or name the year"
+        )
+    return day
 
 
 def _read_date(words: str, today: date, text: str) -> _Day:
@@ -232,6 +249,8 @@ def _read_date(words: str, today: date, text: str) -> _Day:
     if first.day != second.day or first.month != second.month:
         raise ToolError(f"{text[:64]!r} names no exact day. Add the day of the month")
     if first.year == second.year:
+        if str(first.year) not in words:
+            raise ToolError(f"{text[:64]!r} has a short year. Write the year with four digits")
         return _Day(day=first)
     for year in range(today.year, today.year + 9):
         try:
@@ -245,7 +264,7 @@ def _read_date(words: str, today: date, text: str) -> _Day:
 
 def _is_month(word: str) -> bool:
     full = dateutil_parser.parserinfo().month(word)
-    return full is not None or word in _MONTHS
+    return full is not None or bool(_SHORT_MONTHS.fullmatch(word))
 
 
 def _dateutil(words: str, default: date, text: str) -> date:

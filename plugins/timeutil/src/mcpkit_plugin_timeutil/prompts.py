@@ -37,8 +37,8 @@ The participants are in these time zones:
 Work like this:
 1. Use timeutil_now for the current date in {names[0]}, and timeutil_parse for the first and last \
 day of "{when}".
-2. For each day use timeutil_convert to bring {working_hours} of every zone to {names[0]}, and keep \
-what all of them share. Do not work out offsets yourself: they can change within these days.
+2. For each day use timeutil_convert to bring {working_hours} of every zone to {names[0]}, and \
+keep what all of them share. Do not work out offsets yourself: they can change within these days.
 3. Use timeutil_business_days to leave out weekends and holidays.
 4. If nobody's hours overlap, propose the times that are least early or late, and say for whom.
 

@@ -47,7 +47,7 @@ def next_occurrences(
     expression: Annotated[
         str,
         Field(
-            description="Cron such as '30 9 * * MON-FRI' (five fields, six with seconds, or @daily) "
+            description="Cron such as '30 9 * * MON-FRI' (five fields, six with seconds) "
             "or an RFC 5545 rule such as 'FREQ=MONTHLY;BYDAY=-1FR'",
             max_length=recurrence.MAX_LENGTH,
         ),

@@ -7,7 +7,29 @@
 are there in every test suite where mcpkit is installed.
 """
 
-from mcpkit.testing.contract import Finding, assert_contract, check_plugin
-from mcpkit.testing.memory import connect
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # pytest loads this package at its start: the SDK must wait, see `__getattr__`
+    from mcpkit.testing.contract import Finding, assert_contract, check_plugin
+    from mcpkit.testing.memory import connect
 
 __all__ = ["Finding", "assert_contract", "check_plugin", "connect"]
+
+_MODULES = {
+    "Finding": "mcpkit.testing.contract",
+    "assert_contract": "mcpkit.testing.contract",
+    "check_plugin": "mcpkit.testing.contract",
+    "connect": "mcpkit.testing.memory",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value

@@ -42,7 +42,7 @@ class Finding:
 
 
 async def assert_contract(
-    *, settings: Mapping[str, Mapping[str, Any]] | None = None, **plugins: object
+    *, settings: Mapping[str, Mapping[str, Any]] | None = None, **plugins: Any
 ) -> None:
     """Fail, with all findings, if a plugin does not keep the contract.
 
@@ -59,7 +59,7 @@ async def assert_contract(
 
 
 async def check_plugin(
-    *, settings: Mapping[str, Mapping[str, Any]] | None = None, **plugins: object
+    *, settings: Mapping[str, Mapping[str, Any]] | None = None, **plugins: Any
 ) -> list[Finding]:
     """Look for what a plugin could do better.
 

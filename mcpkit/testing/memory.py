@@ -44,6 +44,8 @@ async def connect(
         {"strict": True, **(server or {}), "plugins": dict(settings or {})}
     )
     app = build(chosen, plugins=False, objects=plugins)
-    async with app.running() as running:
-        async with mcp.Client(running.server, mode=mode, **(client or {})) as connected:
-            yield connected
+    async with (
+        app.running() as running,
+        mcp.Client(running.server, mode=mode, **(client or {})) as connected,
+    ):
+        yield connected

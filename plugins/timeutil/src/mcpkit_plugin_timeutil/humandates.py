@@ -13,7 +13,7 @@ from dateutil import parser as dateutil_parser  # type: ignore[import-untyped]
 
 from mcpkit import ToolError
 
-from . import durations, moments
+from . import durations, moments, timesofday
 from .businessdays import WEEKDAYS
 from .moments import Disambiguation
 
@@ -28,13 +28,6 @@ _DAYS = {
     "day after tomorrow": 2,
     "day before yesterday": -2,
 }
-_TIME = re.compile(
-    r"\b(?:at\s+)?(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?\s*(?P<half>[ap])\.?m\b\.?"
-    r"|(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?::(?P<second>\d{2}))?(?!\d)"
-    r"|(?P<word>noon|midday|midnight)\b)",
-    re.ASCII,
-)
-_BARE_HOUR = re.compile(r"\bat\s+(?P<hour>\d{1,2})\b(?!\s*[:/.\-])", re.ASCII)
 _NUMERIC = re.compile(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})", re.ASCII)
 _WEEKDAY = re.compile(
     r"(?:on\s+)?(?:(?P<which>next|this|coming|last|past)\s+)?"
@@ -43,7 +36,6 @@ _WEEKDAY = re.compile(
 )
 _SHORT_MONTHS = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec")
 _WORD = re.compile(r"[a-z]+", re.ASCII)
-_TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +79,7 @@ def parse(
     iso = _iso(text, zone, disambiguation) or _shifted(words, start, zone, disambiguation)
     if iso is not None:
         return iso
-    rest, clock = _take_time(words)
+    rest, clock = timesofday.take(words)
     day = _read_day(rest, start, text)
     resolved = moments.resolve(datetime.combine(day.day, clock or time()), zone, disambiguation)
     notes = [*day.notes, *([resolved.note] if resolved.note else [])]
@@ -125,46 +117,6 @@ def _shifted(
         start, duration, zone, counting="calendar", disambiguation=disambiguation
     )
     return Reading(moment=moment, has_time=True, notes=tuple(notes))
-
-
-def _take_time(words: str) -> tuple[str, time | None]:
-    """Split the time of day off the words."""
-    found = list(_TIME.finditer(words))
-    if len(found) > 1:
-        raise ToolError(f"{words!r} names more than one time of day. Ask for one at a time")
-    if not found:
-        bare = _BARE_HOUR.search(words)
-        if bare is None:
-            return words, None
-        hour = int(bare["hour"])
-        if 1 <= hour <= 12:
-            raise ToolError(
-                f"'at {hour}' could be {hour % 12:02}:00 or {hour % 12 + 12:02}:00. "
-                f"Write '{hour}am', '{hour}pm' or the 24-hour time"
-            )
-        return _without(words, bare), _clock(hour, 0, 0)
-    match = found[0]
-    if match["word"]:
-        return _without(words, match), _TIMES[match["word"]]
-    if match["half"]:
-        hour = int(match["hour"])
-        if not 1 <= hour <= 12:
-            raise ToolError(f"{match[0].strip()!r} is no time of day: am and pm go with 1 to 12")
-        hour = hour % 12 + (12 if match["half"] == "p" else 0)
-        return _without(words, match), _clock(hour, int(match["minute"] or 0), 0)
-    clock = _clock(int(match["hour24"]), int(match["minute24"]), int(match["second"] or 0))
-    return _without(words, match), clock
-
-
-def _without(words: str, match: re.Match[str]) -> str:
-    return " ".join(f"{words[: match.start()]} {words[match.end() :]}".split())
-
-
-def _clock(hour: int, minute: int, second: int) -> time:
-    try:
-        return time(hour, minute, second)
-    except ValueError as exc:
-        raise ToolError(f"{hour:02}:{minute:02} is no time of day. Use 00:00 to 23:59") from exc
 
 
 def _read_day(words: str, start: datetime, text: str) -> _Day:

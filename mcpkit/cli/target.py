@@ -50,25 +50,25 @@ class Target:
         from mcp.shared.exceptions import MCPError
 
         from mcpkit.core.errors import MCPKitError
+        from mcpkit.core.groups import leaves, ungrouped
 
         try:
-            async with self._client() as client:
-                return await use(client)
-        except BaseExceptionGroup as group:
-            error = _first(group)
-            if isinstance(error, MCPKitError | click.ClickException):
-                raise error from None
-            if isinstance(error, MCPError):
-                raise MCPKitError(error.message) from error
+            with ungrouped():
+                async with self._client() as client:
+                    return await use(client)
+        except MCPError as exc:
+            raise MCPKitError(exc.message) from exc
+        except (MCPKitError, click.ClickException):
+            raise
+        except Exception as exc:
             where = self.url or self.command
-            if where is None or not isinstance(error, Exception):
+            if where is None:
                 raise
+            error = next(leaves(exc))
             raise MCPKitError(
                 f"Cannot talk to {where!r}: {str(error) or type(error).__name__}",
                 hint="Is it running, is the address right, does it want a key (--header)?",
             ) from error
-        except MCPError as exc:
-            raise MCPKitError(exc.message) from exc
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Any]:
@@ -137,9 +137,3 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise click.BadParameter(f"{text!r} is not 'NAME: VALUE'", param_hint="--header")
     return name.strip(), value.strip()
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -28,6 +28,7 @@ from mcpkit.core.contributions import Transport
 from mcpkit.core.discovery import discover, refuse_duplicates, select
 from mcpkit.core.errors import NotFoundError, PluginError
 from mcpkit.core.filling import Origin
+from mcpkit.core.groups import ungrouped
 from mcpkit.core.hooks import ask_for_items, create_manager
 from mcpkit.core.lifespan import open_lifespans
 from mcpkit.core.loading import load
@@ -109,17 +110,19 @@ class App:
                 await bus.publish(_CHANGES[kind]())
 
         records, limits = self.loaded, self.settings.lifespan
-        async with open_lifespans(records, self.manager, limits, retire) as states:
-            for record in records:
-                if record.status is Status.FAILED:
-                    await retire(record)
-            self._refuse_strict()
-            gate = Gate()
-            server, listen = compose(self._composition(states, bus, gate))
-            yield Running(
-                server=server, settings=self.settings, gate=gate, listen=listen,
-                records=self.records, states=states, manager=self.manager,
-            )  # fmt: skip
+        opened = open_lifespans(records, self.manager, limits, retire)
+        with ungrouped():
+            async with opened as states:
+                for record in records:
+                    if record.status is Status.FAILED:
+                        await retire(record)
+                self._refuse_strict()
+                gate = Gate()
+                server, listen = compose(self._composition(states, bus, gate))
+                yield Running(
+                    server=server, settings=self.settings, gate=gate, listen=listen,
+                    records=self.records, states=states, manager=self.manager,
+                )  # fmt: skip
 
     def routes(self, running: Running) -> list[Any]:
         """Collect the routes of the shared HTTP port: ours, then those of plugins.

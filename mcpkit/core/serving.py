@@ -10,13 +10,14 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import anyio
 
 from mcpkit.core.app import App
 from mcpkit.core.contributions import Transport
 from mcpkit.core.errors import MCPKitError
+from mcpkit.core.groups import ungrouped
 from mcpkit.core.running import Running
 from mcpkit.core.transports.http import serve_http
 
@@ -37,7 +38,7 @@ async def serve(app: App, names: Sequence[str]) -> None:
         PluginError: A strict plugin did not start.
     """
     transports = [app.transport(name) for name in dict.fromkeys(names)]
-    with contextlib.redirect_stdout(sys.stderr), _plain_errors():
+    with contextlib.redirect_stdout(sys.stderr), ungrouped(MCPKitError):
         async with anyio.create_task_group() as tasks:
             stop = _Stop(tasks.cancel_scope)
             tasks.start_soon(stop.on_signals)
@@ -97,23 +98,3 @@ async def _abandon_when_late(running: Running, transports: anyio.CancelScope) ->
     await anyio.sleep(LAST_GRACE)
     logger.warning("A transport did not close within %g s", LAST_GRACE)
     transports.cancel()
-
-
-@contextlib.contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Raise the one error that the operator can act on, out of the groups around it."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        found = _first(group)
-        if found is None:
-            raise
-        raise found from found.__cause__
-
-
-def _first(error: BaseException) -> MCPKitError | None:
-    if isinstance(error, MCPKitError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        return next(filter(None, map(_first, error.exceptions)), None)
-    return None

@@ -97,7 +97,7 @@ def make_plugin() -> Plugin:
     @plugin.tool()
     async def cancel_itself() -> str:
         """Raise a cancellation that nobody asked for."""
-        raise anyio.get_cancelled_exc_class()()
+        raise anyio.get_cancelled_exc_class()
 
     @plugin.tool(timeout=0.05)
     async def hang() -> str:

@@ -1,0 +1,194 @@
+"""Lifespans: opened side by side, closed in reverse, and nobody's failure but their own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import mcp
+import pytest
+
+from mcpkit import Plugin
+from mcpkit.core.app import build
+from mcpkit.core.contributions import Health
+from mcpkit.core.errors import PluginError
+from mcpkit.core.settings import Settings
+from mcpkit.core.status import Stage, Status
+
+pytestmark = pytest.mark.anyio
+
+
+def plugin_with(lifespan: Any = None) -> Plugin:
+    plugin = Plugin()
+    if lifespan is not None:
+        plugin.lifespan(lifespan)
+
+    @plugin.tool()
+    def answer() -> int:
+        """Answer."""
+        return 42
+
+    return plugin
+
+
+async def test_lifespans_open_before_the_first_call_and_close_in_reverse() -> None:
+    events: list[str] = []
+
+    def note(name: str) -> Any:
+        @asynccontextmanager
+        async def lifespan(settings: Any) -> AsyncIterator[None]:
+            events.append(f"open {name}")
+            yield
+            events.append(f"close {name}")
+
+        return lifespan
+
+    objects = {name: plugin_with(note(name)) for name in ("a", "b", "c")}
+    async with build(Settings(), plugins=False, objects=objects).running():
+        events.append("serve")
+
+    assert sorted(events[:3]) == ["open a", "open b", "open c"]
+    assert events[3:] == ["serve", "close c", "close b", "close a"]
+
+
+@asynccontextmanager
+async def raises(settings: Any) -> AsyncIterator[None]:
+    raise RuntimeError("no database")
+    yield
+
+
+@asynccontextmanager
+async def exits(settings: Any) -> AsyncIterator[None]:
+    raise SystemExit(4)
+    yield
+
+
+@asynccontextmanager
+async def hangs(settings: Any) -> AsyncIterator[None]:
+    await anyio.sleep_forever()
+    yield
+
+
+async def no_context_manager(settings: Any) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize(
+    ("lifespan", "said"),
+    [
+        (raises, "RuntimeError: no database"),
+        (exits, "SystemExit"),
+        (hangs, "did not start within 0.1 s"),
+        (no_context_manager, "not an async context manager"),
+    ],
+)
+async def test_a_lifespan_that_does_not_start_costs_its_plugin_alone(
+    lifespan: Any, said: str
+) -> None:
+    settings = Settings.model_validate({"lifespan": {"startup_timeout": 0.1}})
+    objects = {"bad": plugin_with(lifespan), "good": plugin_with()}
+    app = build(settings, plugins=False, objects=objects)
+
+    with anyio.fail_after(5):
+        async with app.running() as running, mcp.Client(running.server) as client:
+            tools = [tool.name for tool in (await client.list_tools()).tools]
+            report = running.report()
+
+    assert tools == ["good_answer"]
+    record = app.records[0]
+    assert (record.status, record.stage) == (Status.FAILED, Stage.LIFESPAN)
+    assert record.error is not None
+    assert said in record.error.message
+    assert (report["ready"], report["status"]) == (True, "degraded")
+    assert said in report["plugins"]["bad"]["reason"]
+
+
+async def test_a_strict_plugin_whose_lifespan_fails_stops_the_start() -> None:
+    settings = Settings.model_validate({"plugins": {"bad": {"strict": True}}})
+    app = build(settings, plugins=False, objects={"bad": plugin_with(raises)})
+
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(PluginError, match="no database"), flatten_subgroups=True
+    ):
+        async with app.running():
+            pytest.fail("the server started")
+
+
+async def test_a_lifespan_that_ends_while_serving_retires_its_plugin() -> None:
+    crash = anyio.Event()
+
+    @asynccontextmanager
+    async def fragile(settings: Any) -> AsyncIterator[None]:
+        async def background() -> None:
+            await crash.wait()
+            raise RuntimeError("connection lost")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(background)
+            yield
+            tasks.cancel_scope.cancel()
+
+    changed = anyio.Event()
+
+    async def on_message(message: Any) -> None:
+        if getattr(message, "method", "") == "notifications/tools/list_changed":
+            changed.set()
+
+    objects = {"fragile": plugin_with(fragile), "good": plugin_with()}
+    app = build(Settings(), plugins=False, objects=objects)
+    async with (
+        app.running() as running,
+        mcp.Client(running.server, mode="legacy", message_handler=on_message) as client,
+    ):
+        before = [tool.name for tool in (await client.list_tools()).tools]
+        crash.set()
+        with anyio.fail_after(5):
+            await changed.wait()
+        after = [tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools]
+
+    assert before == ["fragile_answer", "good_answer"]
+    assert after == ["good_answer"]
+    assert app.records[0].status is Status.FAILED
+
+
+async def test_a_lifespan_that_hangs_at_the_end_is_given_up() -> None:
+    @asynccontextmanager
+    async def clings(settings: Any) -> AsyncIterator[None]:
+        yield
+        await anyio.sleep_forever()
+
+    settings = Settings.model_validate({"lifespan": {"shutdown_timeout": 0.1}})
+    app = build(settings, plugins=False, objects={"clings": plugin_with(clings)})
+
+    with anyio.fail_after(5):
+        async with app.running():
+            pass
+
+
+async def test_health_of_plugins_is_in_the_report() -> None:
+    plugin, broken = plugin_with(), plugin_with()
+
+    @plugin.hookimpl
+    def mcpkit_health(state: Any) -> Health:
+        return Health(ready=True, message="All well", data={"documents": 3})
+
+    def raising(state: Any) -> Health:
+        raise RuntimeError("lost")
+
+    raising.__name__ = "mcpkit_health"
+    broken.hookimpl(raising)
+    settings = Settings.model_validate({"plugins": {"broken": {"strict": True}}})
+    app = build(settings, plugins=False, objects={"well": plugin, "broken": broken})
+    async with app.running() as running:
+        report = running.report()
+
+    assert report["plugins"]["well"]["message"] == "All well"
+    assert report["plugins"]["well"]["data"] == {"documents": 3}
+    assert report["plugins"]["broken"]["ready"] is False
+    assert (report["ready"], report["status"]) == (False, "degraded")
+
+
+async def test_what_fails_in_the_body_comes_out_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with build(Settings(), plugins=False, objects={"a": plugin_with()}).running():
+            1 / 0  # noqa: B018

@@ -3,11 +3,11 @@
 In: a weekend, holidays and dates. Out: counts, or the date some business days away.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from importlib import import_module
-from typing import Any
+from typing import cast
 
 from mcpkit import ToolError
 
@@ -36,12 +36,12 @@ class WorkCalendar:
     Attributes:
         weekend: Days of the week off, Monday is 0.
         holidays: Dates off.
-        country: A mapping of the public holidays of a country to their names, or nothing.
+        country: Public holidays of a country and their names.
     """
 
     weekend: frozenset[int]
     holidays: frozenset[date] = frozenset()
-    country: Any = ()
+    country: Mapping[date, str] = field(default_factory=dict)
 
     def is_business_day(self, day: date) -> bool:
         """Tell whether people work on that day."""
@@ -57,7 +57,7 @@ class WorkCalendar:
 
     def name(self, day: date) -> str:
         """The name of a holiday."""
-        return str(self.country[day]) if day in self.country else "holiday"
+        return self.country.get(day, "holiday")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +89,11 @@ def work_calendar(
     return WorkCalendar(
         weekend=days,
         holidays=frozenset(holidays),
-        country=public_holidays(country) if country else (),
+        country=public_holidays(country) if country else {},
     )
 
 
-def public_holidays(country: str) -> Any:
+def public_holidays(country: str) -> Mapping[date, str]:
     """Return a lazily filled mapping of a country's public holidays to their names.
 
     Raises:
@@ -107,7 +107,7 @@ def public_holidays(country: str) -> Any:
             "holidays instead"
         ) from exc
     try:
-        return library.country_holidays(country.upper())
+        return cast("Mapping[date, str]", library.country_holidays(country.upper()))
     except NotImplementedError as exc:
         raise ToolError(
             f"No public holidays are known for country {country!r}. Pass an ISO 3166 code such as "

@@ -106,7 +106,7 @@ def cron(expression: str, start: datetime, zone: tzinfo, count: int) -> Occurren
             "(minute, hour, day of month, month, day of week) such as '30 9 * * MON-FRI', or a "
             "sixth in front for seconds"
         ) from exc
-    return _collect(simulation, begin, zone, count, inclusive=False, years=50)
+    return _collect(simulation, begin, count, inclusive=False, years=50)
 
 
 def rrule(expression: str, start: datetime, zone: tzinfo, count: int) -> Occurrences:
@@ -131,7 +131,7 @@ def rrule(expression: str, start: datetime, zone: tzinfo, count: int) -> Occurre
     try:
         rule = rrulestr(rule_text, dtstart=local).replace(interval=interval)
         found = (moments.resolve(each, frame).moment for each in rule)
-        return _collect(found, begin, zone, count, inclusive=True, years=None)
+        return _collect(found, begin, count, inclusive=True, years=None)
     except (ValueError, KeyError, TypeError, IndexError) as exc:
         raise _not_a_rule(expression, _reason(exc)) from exc
 
@@ -139,7 +139,6 @@ def rrule(expression: str, start: datetime, zone: tzinfo, count: int) -> Occurre
 def _collect(
     found: Iterator[datetime],
     begin: datetime,
-    zone: tzinfo,
     count: int,
     *,
     inclusive: bool,
@@ -156,7 +155,7 @@ def _collect(
             exact = moment.astimezone(UTC)
             # Two local times can be one moment after a gap, and one can be seen again in a fold.
             if exact > last:
-                taken.append(moments.shift_zone(exact, zone))
+                taken.append(moments.shift_zone(exact, begin.tzinfo or UTC))
                 last = exact
             if len(taken) == count:
                 return Occurrences(moments=tuple(taken), notes=tuple(_offset_notes(taken)))

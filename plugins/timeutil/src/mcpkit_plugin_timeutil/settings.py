@@ -2,22 +2,22 @@
 
 from datetime import date
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
-from mcpkit import PluginSettings
+from mcpkit import PluginSettings, ToolError
+
+from . import zones
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 def _check_timezone(name: str) -> str:
-    """Return the name if it is an IANA time zone."""
+    """Return the IANA spelling of a time zone."""
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Oslo") from exc
-    return name
+        return zones.find(name).key
+    except ToolError as exc:
+        raise ValueError(str(exc)) from exc
 
 
 class TimeutilSettings(PluginSettings):

@@ -1,9 +1,164 @@
-"""What all tests share: the event loop."""
+"""What all tests share: the event loop, installed test plugins, and real server processes."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
+START = 30.0
+"""Seconds that a server process gets to start."""
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Run async tests on asyncio, which uvicorn needs."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def test_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip installed the distributions of `tests/plugins`."""
+    target = tmp_path_factory.mktemp("installed")
+    projects = sorted(str(path.parent) for path in ROOT.glob("tests/plugins/*/pyproject.toml"))
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--no-deps", "--no-build-isolation", "--target", str(target), *projects),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return target
+
+
+@dataclass
+class ServerProcess:
+    """A running `mcpkit serve`.
+
+    Attributes:
+        process: The process; stdin and stdout are pipes.
+        lines: What it wrote to stderr so far.
+    """
+
+    process: subprocess.Popen[bytes]
+    lines: list[str] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _follower: threading.Thread | None = None
+
+    def start_following(self) -> None:
+        """Collect stderr in a thread."""
+        self._follower = threading.Thread(target=self.follow, daemon=True)
+        self._follower.start()
+
+    def close(self) -> None:
+        """Kill the process if it still runs, and close its pipes."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(START)
+        if self._follower is not None:
+            self._follower.join(START)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+    def follow(self) -> None:
+        """Collect stderr until it closes."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._changed:
+                self.lines.append(line.decode(errors="replace"))
+                self._changed.notify_all()
+
+    def wait_for(self, pattern: str, seconds: float = START) -> str:
+        """Wait until a line of stderr matches, and return its first group."""
+
+        def found() -> re.Match[str] | None:
+            return next(filter(None, (re.search(pattern, line) for line in self.lines)), None)
+
+        with self._changed:
+            self._changed.wait_for(lambda: found() or self.process.poll() is not None, seconds)
+            match = found()
+        assert match is not None, "".join(self.lines) or "the server said nothing"
+        return match[1] if match.groups() else match[0]
+
+    def url(self, transport: str = "streamable-http") -> str:
+        """The URL at which a transport is served."""
+        return self.wait_for(rf"Serving {transport} at (\S+)")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(START)
+
+
+Serve = Callable[..., ServerProcess]
+
+
+def environment(plugins: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a process that sees the test plugins, and none of our variables."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MCPKIT_")}
+    return kept | {"PYTHONPATH": str(plugins)} | dict(extra or {})
+
+
+@pytest.fixture
+def serve(test_plugins: Path, tmp_path: Path) -> Iterator[Serve]:
+    """Start `mcpkit serve ARGUMENTS`; what still runs at the end is killed."""
+    started: list[ServerProcess] = []
+
+    def start(*arguments: str, env: Mapping[str, str] | None = None) -> ServerProcess:
+        server = start_server(arguments, environment(test_plugins, env), tmp_path)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.close()
+
+
+def start_server(arguments: tuple[str, ...], env: dict[str, str], folder: Path) -> ServerProcess:
+    """Start the process and follow its stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mcpkit", "serve", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        cwd=folder,
+    )
+    server = ServerProcess(process)
+    server.start_following()
+    return server
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(test_plugins: Path, tmp_path: Path) -> Run:
+    """Run `mcpkit ARGUMENTS` to its end in an empty folder."""
+
+    def run_command(
+        *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "mcpkit", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=environment(test_plugins, env),
+            cwd=tmp_path,
+            timeout=60,
+            check=False,
+        )
+
+    return run_command

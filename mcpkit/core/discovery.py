@@ -46,7 +46,7 @@ def refuse_duplicates(records: Iterable[PluginRecord]) -> None:
         if counts[record.name] < 2:
             continue
         others = [
-            other.distribution or other.entry_point
+            other.distribution or other.entry_point or "a plugin given in code"
             for other in records
             if other.name == record.name and other is not record
         ]
@@ -54,7 +54,7 @@ def refuse_duplicates(records: Iterable[PluginRecord]) -> None:
             Stage.DISCOVER,
             PluginContractError(
                 f"Its name {record.name!r} is also offered by {', '.join(others)}",
-                hint=f"Uninstall all but one: pip uninstall {others[0]}",
+                hint="Uninstall all distributions of that name but one, with pip uninstall",
             ),
         )
 

@@ -1,0 +1,86 @@
+"""Ways to connect the official client to a server process, by transport."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import mcp
+import mcp_types as types
+import pytest
+import websockets
+from mcp.client.sse import sse_client
+from mcp.shared.message import SessionMessage
+
+from tests.conftest import ServerProcess, environment, start_server
+
+
+@asynccontextmanager
+async def websocket_client(url: str, **options: Any) -> AsyncIterator[Any]:
+    """A client transport over WebSocket, as hosts that speak it write one."""
+    to_client, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    write, from_client = anyio.create_memory_object_stream[SessionMessage](0)
+    async with (
+        websockets.connect(url, subprotocols=[websockets.Subprotocol("mcp")], **options) as socket,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def receive() -> None:
+            async with to_client:
+                async for text in socket:
+                    message = types.jsonrpc_message_adapter.validate_json(text, by_name=False)
+                    await to_client.send(SessionMessage(message))
+
+        async def send() -> None:
+            async with from_client:
+                async for item in from_client:
+                    await socket.send(
+                        item.message.model_dump_json(by_alias=True, exclude_unset=True)
+                    )
+
+        tasks.start_soon(receive)
+        tasks.start_soon(send)
+        async with read, write:
+            yield read, write
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file in which the plugin notes what happened."""
+    return tmp_path_factory.mktemp("journal") / "journal.txt"
+
+
+@pytest.fixture(scope="module")
+def network(
+    test_plugins: Path, journal: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """One process that serves all network transports on one port."""
+    arguments = ["--port", "0", "--set", f"plugins.conversation.journal={journal}"]
+    for name in ("streamable-http", "sse", "websocket"):
+        arguments += ["--transport", name]
+    folder = tmp_path_factory.mktemp("network")
+    server = start_server(tuple(arguments), environment(test_plugins), folder)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["stdio", "streamable-http", "sse", "websocket"])
+def target(
+    request: pytest.FixtureRequest, network: ServerProcess, test_plugins: Path, journal: Path
+) -> Any:
+    """What to give the official client, for each transport."""
+    if request.param == "stdio":
+        arguments = ["-m", "mcpkit", "serve", "--log-level", "warning"]
+        arguments += ["--set", f"plugins.conversation.journal={journal}"]
+        return mcp.StdioServerParameters(
+            command=sys.executable, args=arguments, env=environment(test_plugins)
+        )
+    url = network.url(request.param)
+    if request.param == "sse":
+        return sse_client(url)
+    return websocket_client(url) if request.param == "websocket" else url

@@ -13,7 +13,6 @@ from typing import Any
 
 import anyio
 import pluggy
-from anyio.abc import TaskGroup
 
 from mcpkit.core.errors import PluginContractError, PluginError, PluginLifespanError
 from mcpkit.core.hooks import ask
@@ -41,7 +40,8 @@ class Lifespan:
         self._entered = anyio.Event()
         self._closing = anyio.Event()
         self._closed = anyio.Event()
-        self._scope = anyio.CancelScope()
+        # Shielded: whatever ends the server ends the calls first, then this.
+        self._scope = anyio.CancelScope(shield=True)
 
     async def run(self, on_failure: OnFailure) -> None:
         """Enter, stay open until told to close, and close; record what goes wrong."""
@@ -115,45 +115,40 @@ async def open_lifespans(
     Yields:
         Plugin name to state, for each plugin that started.
     """
-    states: dict[str, Any] = {}
     async with anyio.create_task_group() as tasks:
-        lifespans = await _enter_all(records, manager, settings, on_failure, tasks)
-        failed = {record.name for record in records if record.error is not None}
-        states.update((record.name, None) for record in records if record.name not in failed)
-        states.update(
-            (lifespan.record.name, lifespan.state)
-            for lifespan in lifespans
-            if lifespan.record.name not in failed
-        )
+        lifespans = _prepare(records, manager)
         try:
-            yield states
+            for lifespan in lifespans:
+                tasks.start_soon(lifespan.run, on_failure)
+            async with anyio.create_task_group() as starting:
+                for lifespan in lifespans:
+                    starting.start_soon(lifespan.enter, settings.startup_timeout)
+            yield _states(records, lifespans)
         finally:
             for lifespan in reversed(lifespans):
                 await lifespan.close(settings.shutdown_timeout)
             tasks.cancel_scope.cancel()
 
 
-async def _enter_all(
-    records: Sequence[PluginRecord],
-    manager: pluggy.PluginManager,
-    settings: LifespanSettings,
-    on_failure: OnFailure,
-    tasks: TaskGroup,
-) -> list[Lifespan]:
+def _prepare(records: Sequence[PluginRecord], manager: pluggy.PluginManager) -> list[Lifespan]:
+    """Ask every plugin for its lifespan; nothing is entered yet."""
     lifespans: list[Lifespan] = []
     for record in records:
         try:
             opened = open_hook(record, manager)
         except PluginError as exc:
             record.fail(Stage.LIFESPAN, exc)
-            continue
-        if opened is not None:
-            lifespans.append(Lifespan(record, opened))
-    async with anyio.create_task_group() as starting:
-        for lifespan in lifespans:
-            tasks.start_soon(lifespan.run, on_failure)
-            starting.start_soon(lifespan.enter, settings.startup_timeout)
+        else:
+            if opened is not None:
+                lifespans.append(Lifespan(record, opened))
     return lifespans
+
+
+def _states(records: Sequence[PluginRecord], lifespans: Sequence[Lifespan]) -> dict[str, Any]:
+    """State by plugin, None for a plugin without a lifespan; failed ones are left out."""
+    states: dict[str, Any] = {record.name: None for record in records}
+    states.update((lifespan.record.name, lifespan.state) for lifespan in lifespans)
+    return {record.name: states[record.name] for record in records if record.error is None}
 
 
 def open_hook(

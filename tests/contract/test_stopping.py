@@ -16,7 +16,7 @@ from tests.contract.conftest import websocket_client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
-CALL = 5.0
+CALL = 2.0
 """Seconds that the call in flight takes."""
 
 INITIALIZE = {
@@ -69,7 +69,7 @@ async def test_sigterm_lets_a_call_over_the_network_finish(
             server.process.send_signal(signal.SIGTERM)
 
     code = await anyio.to_thread.run_sync(server.process.wait, 30)
-    assert results[0].structured_content == {"result": "waited 5 s"}
+    assert results[0].structured_content == {"result": "waited 2 s"}
     assert journal.read_text("utf-8").splitlines() == ["open", "waiting", "waited", "close"]
     assert code == 0
 
@@ -101,7 +101,7 @@ async def test_stopping_on_stdio_lets_a_call_finish(serve: Serve, tmp_path: Path
 
     lines = map(json.loads, stdout.read().splitlines())
     answers = {answer["id"]: answer for answer in lines if "id" in answer}
-    assert answers[2]["result"]["structuredContent"] == {"result": "waited 5 s"}
+    assert answers[2]["result"]["structuredContent"] == {"result": "waited 2 s"}
     if how != "end of input":
         assert answers[3]["error"]["code"] == 503
     assert journal.read_text("utf-8").splitlines() == ["open", "waiting", "waited", "close"]

@@ -1,5 +1,7 @@
 """The plugin, used by the official client in memory."""
 
+from typing import Any
+
 import pytest
 from mcp_types import TextContent, TextResourceContents
 from mcpkit.testing import assert_contract, connect
@@ -9,6 +11,7 @@ from {{ cookiecutter.module }} import plugin
 pytestmark = pytest.mark.anyio
 
 NAME = "{{ cookiecutter.plugin_name }}"
+PLUGIN: dict[str, Any] = {NAME: plugin}
 
 
 @pytest.fixture
@@ -17,18 +20,18 @@ def anyio_backend() -> str:
 
 
 async def test_it_keeps_the_plugin_contract() -> None:
-    await assert_contract(**{NAME: plugin})
+    await assert_contract(**PLUGIN)
 
 
 async def test_greeting_uses_the_salutation_of_the_settings() -> None:
-    async with connect(settings={NAME: {"salutation": "Hei"}}, **{NAME: plugin}) as client:
+    async with connect(settings={NAME: {"salutation": "Hei"}}, **PLUGIN) as client:
         result = await client.call_tool(f"{NAME}_greet", {"name": "Kari"})
 
     assert result.structured_content == {"text": "Hei Kari!", "number": 1}
 
 
 async def test_an_empty_name_tells_the_model_what_to_do() -> None:
-    async with connect(**{NAME: plugin}) as client:
+    async with connect(**PLUGIN) as client:
         result = await client.call_tool(f"{NAME}_greet", {"name": " "})
 
     assert result.is_error
@@ -37,7 +40,7 @@ async def test_an_empty_name_tells_the_model_what_to_do() -> None:
 
 
 async def test_the_salutation_is_a_resource() -> None:
-    async with connect(**{NAME: plugin}) as client:
+    async with connect(**PLUGIN) as client:
         result = await client.read_resource(f"{NAME}://salutation")
 
     assert isinstance(result.contents[0], TextResourceContents)

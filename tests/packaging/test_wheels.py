@@ -1,0 +1,163 @@
+"""Wheels in a clean environment: installing adds, uninstalling removes; the template's too."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.packaging
+
+BUNDLED = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+
+
+def execute(*command: object, cwd: Path | None = None) -> str:
+    """Run a command to its end and return its stdout; fail with what it said."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        list(map(str, command)), cwd=cwd, env=kept, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheels of mcpkit and the bundled plugins."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for project in (ROOT, *BUNDLED):
+        execute(
+            *(sys.executable, "-m", "build", "--wheel", "--no-isolation"),
+            *("--outdir", folder, project),
+        )
+    return folder
+
+
+class Environment:
+    """A clean virtual environment.
+
+    Third-party packages come from the environment of the tests, whose pins they are; of ours it
+    has only what is installed into it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder, with_pip=True)
+        self.bin = folder / "bin"
+        self.folder = folder
+        third_party = folder / "third-party"
+        third_party.mkdir()
+        for entry in Path(sysconfig.get_path("purelib")).iterdir():
+            if "mcpkit" not in entry.name and entry.name not in {"pip", "__pycache__"}:
+                (third_party / entry.name).symlink_to(entry)
+        site = next(folder.glob("lib/python*/site-packages"))
+        (site / "third-party.pth").write_text(f"{third_party}\n", "utf-8")
+
+    def run(self, program: str, *arguments: object, cwd: Path | None = None) -> str:
+        """Run one of its programs."""
+        return execute(self.bin / program, *arguments, cwd=cwd or self.folder)
+
+    def install(self, *wheels: Path) -> None:
+        """Install wheels, and nothing else."""
+        self.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", *wheels)
+
+    def plugins(self) -> dict[str, Any]:
+        """What `mcpkit plugins list` tells, by name."""
+        listed = json.loads(self.run("mcpkit", "plugins", "list", "--json"))
+        return {plugin["name"]: plugin for plugin in listed}
+
+    def tools(self) -> list[str]:
+        """The exposed names of all tools."""
+        return [tool["name"] for tool in json.loads(self.run("mcpkit", "tools", "list", "--json"))]
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Environment:
+    """A clean environment with the wheel of mcpkit and no plugin."""
+    environment = Environment(tmp_path_factory.mktemp("clean") / "venv")
+    environment.install(*wheels.glob("mcpkit-*.whl"))
+    return environment
+
+
+def test_installing_adds_and_uninstalling_removes(clean: Environment, wheels: Path) -> None:
+    names = {project.name for project in BUNDLED}
+    before = clean.plugins()
+
+    clean.install(*wheels.glob("mcpkit_plugin_*.whl"))
+    installed, tools = clean.plugins(), clean.tools()
+    clean.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", "mcpkit-plugin-timeutil")
+    without, fewer = clean.plugins(), clean.tools()
+    clean.install(*wheels.glob("mcpkit_plugin_timeutil-*.whl"))
+    again = clean.tools()
+
+    assert before == {}
+    assert set(installed) == names
+    assert {plugin["status"] for plugin in installed.values()} == {"loaded"}
+    assert not any(plugin["editable"] for plugin in installed.values())
+    assert set(without) == names - {"timeutil"}
+    assert fewer == [tool for tool in tools if not tool.startswith("timeutil_")]
+    assert again == tools
+    clean.run(
+        *("python", "-m", "pip", "uninstall", "--yes", "--quiet"),
+        *(f"mcpkit-plugin-{name}" for name in sorted(names)),
+    )
+
+
+@pytest.mark.parametrize("way", ["mcpkit new", "cookiecutter"])
+def test_a_baked_plugin_passes_its_own_checks_and_is_discovered(
+    clean: Environment, tmp_path: Path, way: str
+) -> None:
+    if way == "mcpkit new":
+        clean.run("mcpkit", "new", "bird_song", "-o", tmp_path, "--license", "Apache-2.0")
+    else:
+        template = ROOT / "cookiecutter-template"
+        answers = ("plugin_name=bird_song", "license=Apache-2.0")
+        clean.run(
+            *("python", "-m", "cookiecutter", template, "--no-input", "-o", tmp_path, *answers)
+        )
+    project = tmp_path / "mcpkit-plugin-bird-song"
+    assert "Apache License" in (project / "LICENSE").read_text("utf-8")
+    assert not (project / "licenses").exists()
+    assert "${{ matrix.python }}" in (project / ".github/workflows/ci.yml").read_text("utf-8")
+
+    clean.run("python", "-m", "build", "--wheel", "--no-isolation", cwd=project)
+    clean.install(*(project / "dist").glob("*.whl"))
+    plugin = clean.plugins()["bird_song"]
+    clean.run("python", "-m", "ruff", "check", cwd=project)
+    clean.run("python", "-m", "ruff", "format", "--check", cwd=project)
+    clean.run("python", "-m", "mypy", cwd=project)
+    passed = clean.run("python", "-m", "pytest", "-p", "no:cacheprovider", cwd=project)
+    said = clean.run("mcpkit", "call", "bird_song_greet", "--arg", "name=Kari")
+    clean.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", "mcpkit-plugin-bird-song")
+
+    assert plugin["status"] == "loaded"
+    assert plugin["components"] == {
+        "tools": ["bird_song_greet"],
+        "resources": ["bird_song://salutation"],
+        "prompts": ["bird_song_welcome"],
+    }
+    assert "4 passed" in passed
+    assert "Hello Kari!" in said
+    assert clean.plugins() == {}
+
+
+def test_the_template_refuses_an_illegal_name(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "cookiecutter", str(ROOT / "cookiecutter-template")),
+            *("--no-input", "-o", str(tmp_path), "plugin_name=Bad-Name"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert "'Bad-Name' is not lower-case letters" in done.stderr
+    assert list(tmp_path.iterdir()) == []

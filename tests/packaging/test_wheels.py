@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.packaging
 
+RUFF = Path(sys.executable).with_name("ruff")
 BUNDLED = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
 
@@ -129,8 +130,8 @@ def test_a_baked_plugin_passes_its_own_checks_and_is_discovered(
     clean.run("python", "-m", "build", "--wheel", "--no-isolation", cwd=project)
     clean.install(*(project / "dist").glob("*.whl"))
     plugin = clean.plugins()["bird_song"]
-    clean.run("python", "-m", "ruff", "check", cwd=project)
-    clean.run("python", "-m", "ruff", "format", "--check", cwd=project)
+    execute(RUFF, "check", cwd=project)
+    execute(RUFF, "format", "--check", cwd=project)
     clean.run("python", "-m", "mypy", cwd=project)
     passed = clean.run("python", "-m", "pytest", "-p", "no:cacheprovider", cwd=project)
     said = clean.run("mcpkit", "call", "bird_song_greet", "--arg", "name=Kari")

@@ -1,0 +1,183 @@
+"""The one HTTP client: asks Open-Meteo and returns checked answers, or an `UpstreamError`.
+
+In: a service, a path, query parameters and the pydantic model of the answer. Out: that model,
+perhaps from memory.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TypeVar
+
+import anyio
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from .cache import Cache
+from .errors import (
+    NonsenseError,
+    TimedOutError,
+    UnreachableError,
+    UpstreamError,
+)
+from .refusal import refusal
+from .retry import RetryPolicy
+from .settings import Service, WeatherSettings
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer", bound=BaseModel)
+Parameters = Mapping[str, str | int | float]
+
+PATHS: dict[Service, str] = {
+    "forecast": "/v1/forecast",
+    "geocoding": "/v1/search",
+    "air_quality": "/v1/air-quality",
+}
+
+
+class _HideKey(logging.Filter):
+    """Keeps the customer key out of the request lines that httpx2 logs at INFO."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                arg.copy_set_param("apikey", "…")
+                if isinstance(arg, httpx2.URL) and "apikey" in arg.params
+                else arg
+                for arg in record.args
+            )
+        return True
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the client has seen of Open-Meteo since it was opened.
+
+    Attributes:
+        requests: Requests sent, retries included.
+        failures: How many requests in a row failed for good; 0 after a success.
+        last_error: What the last of them said.
+    """
+
+    requests: int = 0
+    failures: int = 0
+    last_error: str = ""
+
+
+class OpenMeteo:
+    """Asks Open-Meteo's services. Opening it sends nothing: see `open_client`.
+
+    Attributes:
+        settings: The plugin's settings.
+        tally: What was seen so far, for the health check.
+    """
+
+    def __init__(self, settings: WeatherSettings, http: httpx2.AsyncClient) -> None:
+        self.settings = settings
+        self.tally = Tally()
+        self._http = http
+        self._cache = Cache(settings.cache_size)
+        self._policy = RetryPolicy(
+            retries=settings.retries, backoff=settings.backoff, deadline=settings.deadline
+        )
+        self._resume: dict[Service, float] = {}
+
+    async def get(self, service: Service, parameters: Parameters, shape: type[Answer]) -> Answer:
+        """Ask a service, once per `cache_ttl` for equal parameters.
+
+        Args:
+            service: Which service.
+            parameters: Query parameters, without the key.
+            shape: Model of the answer; only what fits it is kept.
+
+        Raises:
+            UpstreamError: There is no answer that fits.
+        """
+        ttl = self.settings.cache_ttl
+        if service == "geocoding":
+            ttl = self.settings.place_cache_ttl
+        key = (service, shape, tuple(sorted(parameters.items())))
+
+        async def fetch() -> Answer:
+            return await self._fetch(service, parameters, shape)
+
+        return await self._cache.get(key, ttl=ttl, fetch=fetch)
+
+    async def _fetch(self, service: Service, parameters: Parameters, shape: type[Answer]) -> Answer:
+        async def attempt() -> Answer:
+            return await self._attempt(service, parameters, shape)
+
+        try:
+            answer = await self._policy.run(attempt)
+        except UpstreamError as exc:
+            self.tally.failures += 1
+            self.tally.last_error = str(exc)
+            raise
+        self.tally.failures = 0
+        return answer
+
+    async def _attempt(
+        self, service: Service, parameters: Parameters, shape: type[Answer]
+    ) -> Answer:
+        """Send one request and check its answer."""
+        try:
+            with anyio.fail_after(self.settings.timeout):
+                body = await self._read(service, parameters)
+            return shape.model_validate_json(body)
+        except UpstreamError as exc:
+            logger.warning("%s: %s", service, getattr(exc, "detail", exc))
+            raise
+        except (TimeoutError, httpx2.TimeoutException) as exc:
+            logger.warning("%s: no answer within %s s", service, self.settings.timeout)
+            raise TimedOutError(service) from exc
+        except ValidationError as exc:
+            detail = f"{exc.error_count()} errors, first: {exc.errors(include_input=False)[0]}"
+            logger.warning("%s: answer does not fit %s: %s", service, shape.__name__, detail)
+            raise NonsenseError(service, detail) from exc
+        except httpx2.DecodingError as exc:
+            logger.warning("%s: broken encoding: %s", service, exc)
+            raise NonsenseError(service, str(exc), passing=True) from exc
+        except httpx2.TransportError as exc:
+            logger.warning("%s: %s: %s", service, type(exc).__name__, exc)
+            raise UnreachableError(service) from exc
+
+    async def _read(self, service: Service, parameters: Parameters) -> bytes:
+        """Return the body of a successful answer; raise `UpstreamError` for any other."""
+        query = dict(parameters)
+        if self.settings.api_key is not None:
+            query["apikey"] = self.settings.api_key.get_secret_value()
+        url = self.settings.base_url(service) + PATHS[service]
+        self.tally.requests += 1
+        async with self._http.stream("GET", url, params=query) as response:
+            limit = self.settings.max_response_bytes
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > limit:
+                    raise NonsenseError(service, f"answer of more than {limit} bytes")
+        if response.status_code != httpx2.codes.OK:
+            raise refusal(service, response, bytes(body))
+        return bytes(body)
+
+
+@asynccontextmanager
+async def open_client(settings: WeatherSettings) -> AsyncIterator[OpenMeteo]:
+    """Open the client; no request is made before the first call."""
+    hide_key = _HideKey()
+    http_logger = logging.getLogger("httpx2")
+    http_logger.addFilter(hide_key)
+    try:
+        async with httpx2.AsyncClient(
+            timeout=settings.timeout,
+            limits=httpx2.Limits(max_connections=settings.max_connections, keepalive_expiry=30.0),
+            headers={
+                "Accept": "application/json",
+                "User-Agent": f"mcpkit-plugin-weather/{version('mcpkit-plugin-weather')}",
+            },
+        ) as http:
+            yield OpenMeteo(settings, http)
+    finally:
+        http_logger.removeFilter(hide_key)

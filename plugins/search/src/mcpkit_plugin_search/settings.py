@@ -1,0 +1,101 @@
+"""What the operator may set under `[plugins.search]`."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+
+from mcpkit import PluginSettings
+
+WebBackend = Literal["none", "searxng", "brave", "tavily"]
+
+DEFAULT_INCLUDE = ("*.md", "*.markdown", "*.rst", "*.txt", "*.html", "*.htm", "*.pdf")
+
+
+def _labelled(value: Any) -> Any:
+    """Accept a list of folders beside a mapping: each is labelled with its own name."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple):
+        return value
+    labelled: dict[str, Any] = {}
+    for folder in value:
+        label = Path(str(folder)).expanduser().resolve().name
+        if label in labelled:
+            raise ValueError(
+                f"two folders are called {label!r}: write them as a table of label = path"
+            )
+        labelled[label] = folder
+    return labelled
+
+
+class SearchSettings(PluginSettings):
+    """Settings of the search plugin; without any, web search and documents say what to set."""
+
+    folders: Annotated[dict[str, Path], BeforeValidator(_labelled)] = Field(
+        default_factory=dict,
+        description="Folders to search: a list of paths, or a table of label = path",
+    )
+    include: tuple[str, ...] = Field(
+        DEFAULT_INCLUDE, min_length=1, description="Names of files that are indexed, as globs"
+    )
+    exclude: tuple[str, ...] = Field(
+        ("node_modules", "__pycache__"),
+        description="Names of folders and files that are not; hidden ones never are",
+    )
+    max_file_size: int = Field(
+        10_000_000, ge=1, description="Largest file that is indexed, in bytes"
+    )
+    index_path: Path | None = Field(
+        None, description="The index file; in the user's cache folder by default"
+    )
+    index_at_start: bool = Field(
+        True, description="Whether the index is brought up to date when the server starts"
+    )
+    web_backend: WebBackend = Field(
+        "none", description="Who answers web searches: searxng, brave, tavily or none"
+    )
+    searxng_url: str | None = Field(
+        None, pattern=r"^https?://\S+$", description="Base URL of a SearXNG instance"
+    )
+    brave_api_key: SecretStr | None = Field(None, description="Key of the Brave Search API")
+    brave_url: str = Field(
+        "https://api.search.brave.com",
+        pattern=r"^https?://\S+$",
+        description="Base URL of the Brave Search API",
+    )
+    tavily_api_key: SecretStr | None = Field(None, description="Key of the Tavily API")
+    tavily_url: str = Field(
+        "https://api.tavily.com",
+        pattern=r"^https?://\S+$",
+        description="Base URL of the Tavily API",
+    )
+    timeout: float = Field(10.0, gt=0, le=120, description="Seconds that a web search may take")
+    retries: int = Field(
+        1, ge=0, le=5, description="How often a web search that failed in passing is tried again"
+    )
+
+    @field_validator("folders")
+    @classmethod
+    def _real_folders(cls, folders: dict[str, Path]) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for label, folder in folders.items():
+            if "/" in label or not label or label in {".", ".."}:
+                raise ValueError(f"{label!r} cannot label a folder")
+            resolved = folder.expanduser().resolve()
+            if not resolved.is_dir():
+                raise ValueError(f"the folder labelled {label!r} does not exist")
+            found[label] = resolved
+        return found
+
+    @model_validator(mode="after")
+    def _backend_is_complete(self) -> "SearchSettings":
+        needs = {
+            "searxng": ("searxng_url", self.searxng_url),
+            "brave": ("brave_api_key", self.brave_api_key),
+            "tavily": ("tavily_api_key", self.tavily_api_key),
+        }
+        name, value = needs.get(self.web_backend, ("", "set"))
+        if not value:
+            raise ValueError(f"web_backend {self.web_backend!r} needs {name}")
+        return self

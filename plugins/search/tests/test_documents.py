@@ -1,0 +1,292 @@
+"""The operator's documents, searched and read by the official client."""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import mcp
+import mcp_types as types
+import pytest
+from mcp.shared.exceptions import MCPError
+from mcpkit_plugin_search import plugin
+
+from mcpkit.core.errors import PluginError
+from mcpkit.testing import assert_contract, connect
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def searching(settings: dict[str, Any], **options: Any) -> AsyncIterator[mcp.Client]:
+    """Connect, and wait until the index is up to date."""
+    async with connect(search=plugin, settings={"search": settings}, **options) as client:
+        with anyio.fail_after(10):
+            while True:
+                status = (await client.call_tool("search_status", {})).structured_content
+                assert status is not None
+                if status["indexed_at"] or not settings.get("index_at_start", True):
+                    break
+                await anyio.sleep(0.01)
+        yield client
+
+
+async def find(client: mcp.Client, query: str, **arguments: Any) -> list[dict[str, Any]]:
+    result = await client.call_tool("search_documents", {"query": query, **arguments})
+    assert result.structured_content is not None, result.content
+    found: list[dict[str, Any]] = result.structured_content["documents"]
+    return found
+
+
+def uris(found: list[dict[str, Any]]) -> list[str]:
+    return [document["uri"].removeprefix("search://documents/") for document in found]
+
+
+async def test_it_keeps_the_plugin_contract(settings: Any) -> None:
+    await assert_contract(search=plugin, settings={"search": settings})
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_documents_are_found_with_title_and_snippet(settings: Any, mode: Any) -> None:
+    async with searching(settings, mode=mode) as client:
+        found = await find(client, "wooden boat")
+
+    assert uris(found) == ["notes/plan.md"]
+    assert found[0]["title"] == "The grand plan"
+    assert "**wooden** **boat**" in found[0]["snippet"]
+    assert found[0]["score"] > 0
+
+
+async def test_what_must_stay_out_stays_out(settings: Any) -> None:
+    async with searching(settings) as client:
+        found = await find(client, "wooden")
+        secrets = [
+            await client.call_tool("search_documents", {"query": word})
+            for word in ("secret", "module", "outside")
+        ]
+
+    assert sorted(uris(found)) == ["notes/plan.md", "notes/trips/lofoten.txt"]
+    assert [answer.structured_content for answer in secrets] == [
+        {"documents": [], "indexing": False}
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ('"wooden cabin"', ["notes/trips/lofoten.txt"]),
+        ('"cabin wooden"', []),
+        ("nort*", ["notes/trips/lofoten.txt"]),
+        ("eclair", ["notes/trips/lofoten.txt"]),
+        ("cabin spring", ["notes/plan.md", "notes/trips/lofoten.txt"]),
+        ('wooden "cabin', ["notes/trips/lofoten.txt"]),
+        ("boat AND (NOT -", ["notes/page.html", "notes/plan.md"]),
+        ("ships", ["notes/page.html"]),
+        ("var", []),
+    ],
+)
+async def test_queries_are_words_phrases_and_beginnings(
+    settings: Any, query: str, expected: list[str]
+) -> None:
+    async with searching(settings) as client:
+        found = await find(client, query)
+
+    assert sorted(uris(found)) == expected
+
+
+@pytest.mark.parametrize("query", ["", "  ", '""', "***", "- + ~", "\0"])
+async def test_a_query_without_words_says_so(settings: Any, query: str) -> None:
+    async with searching(settings) as client:
+        result = await client.call_tool("search_documents", {"query": query})
+
+    assert result.is_error
+    assert "no word" in result.content[0].text  # type: ignore[union-attr]
+
+
+async def test_a_search_can_keep_to_one_folder(settings: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "boats.md").write_text("boat", "utf-8")
+    both = {**settings, "folders": {"mine": settings["folders"][0], "theirs": str(other)}}
+    async with searching(both) as client:
+        everywhere = await find(client, "boat")
+        there = await find(client, "boat", folder="theirs")
+        wrong = await client.call_tool("search_documents", {"query": "boat", "folder": "x"})
+
+    assert len(everywhere) == 3
+    assert uris(there) == ["theirs/boats.md"]
+    assert "there are mine, theirs" in wrong.content[0].text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_document_is_read_by_the_uri_that_was_found(settings: Any, mode: Any) -> None:
+    async with searching(settings, mode=mode) as client:
+        found = await find(client, "lights")
+        content = (await client.read_resource(found[0]["uri"])).contents[0]
+
+    assert "Northern lights" in content.text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "notes/../outside.md",
+        "notes/..%2Foutside.md",
+        "notes/%2e%2e/outside.md",
+        "notes/link.md",
+        "notes/.hidden/secret.md",
+        "notes/node_modules/lib.md",
+        "notes/data.csv",
+        "notes/binary.txt",
+        "notes/plan.md%00",
+        "notes//etc/passwd",
+        "/etc/passwd",
+        "%2Fetc%2Fpasswd",
+        "notes",
+        "notes/",
+        "other/plan.md",
+        "notes/absent.md",
+    ],
+)
+async def test_nothing_else_can_be_read(settings: Any, path: str) -> None:
+    async with searching(settings) as client:
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource(f"search://documents/{path}")
+
+    assert caught.value.code == types.INVALID_PARAMS
+
+
+async def test_reindexing_reads_what_changed_and_forgets_what_is_gone(
+    settings: Any, notes: Path
+) -> None:
+    progress: list[tuple[float, float | None]] = []
+
+    async def on_progress(done: float, total: float | None, message: str | None) -> None:
+        progress.append((done, total))
+
+    async with searching(settings) as client:
+        (notes / "plan.md").unlink()
+        (notes / "new.md").write_text("A brand new wooden boat", "utf-8")
+        page = notes / "page.html"
+        page.write_text("<p>A wooden page about nothing</p>", "utf-8")
+        os.utime(page, ns=(1, 1))
+        result = await client.call_tool("search_reindex", {}, progress_callback=on_progress)
+        found = await find(client, "wooden")
+
+    assert result.structured_content == {
+        "added": 2,
+        "removed": 1,
+        "unchanged": 1,
+        "unreadable": 1,
+    }
+    assert sorted(uris(found)) == ["notes/new.md", "notes/page.html", "notes/trips/lofoten.txt"]
+    assert progress[-1] == (3, 3)
+
+
+async def test_an_index_is_kept_for_the_next_start(settings: Any) -> None:
+    async with searching(settings):
+        pass
+    async with searching({**settings, "index_at_start": False}) as client:
+        found = await find(client, "wooden boat")
+
+    assert uris(found) == ["notes/plan.md"]
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 100)
+
+
+def other_version(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+@pytest.mark.parametrize("breaking", [garbage, other_version])
+async def test_a_broken_or_foreign_index_is_built_again(
+    settings: Any, breaking: Callable[[Path], None]
+) -> None:
+    breaking(Path(settings["index_path"]))
+
+    async with searching(settings) as client:
+        found = await find(client, "wooden boat")
+
+    assert uris(found) == ["notes/plan.md"]
+
+
+async def test_two_servers_share_one_index(settings: Any) -> None:
+    async with searching(settings) as one, searching(settings) as two:
+        async with anyio.create_task_group() as tasks:
+            for client in (one, two, one, two):
+                tasks.start_soon(client.call_tool, "search_reindex", {})
+        found = await find(one, "wooden boat"), await find(two, "wooden boat")
+
+    assert [uris(documents) for documents in found] == [["notes/plan.md"]] * 2
+
+
+async def test_paths_are_completed_by_any_part(settings: Any) -> None:
+    reference = types.ResourceTemplateReference(uri="search://documents/{+path}")
+    async with searching(settings) as client:
+        result = await client.complete(reference, {"name": "path", "value": "LOF"})
+
+    assert result.completion.values == ["notes/trips/lofoten.txt"]
+
+
+async def test_without_folders_the_model_learns_what_is_missing() -> None:
+    async with connect(search=plugin) as client:
+        result = await client.call_tool("search_documents", {"query": "boat"})
+        status = await client.call_tool("search_status", {})
+        prompt = await client.get_prompt("search_research", {"topic": "boats"})
+
+    assert result.is_error
+    assert "plugins.search.folders" in result.content[0].text  # type: ignore[union-attr]
+    assert status.structured_content is not None
+    assert status.structured_content["documents"] == 0
+    assert "boats" in prompt.messages[0].content.text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"folders": ["/no/such/folder"]}, "does not exist"),
+        ({"folders": {"a/b": "/"}}, "cannot label"),
+        ({"folders": ["/usr/lib", "/var/lib"]}, "two folders are called 'lib'"),
+        ({"web_backend": "brave"}, "needs brave_api_key"),
+        ({"web_backend": "duckduckgo"}, "should be 'none', 'searxng'"),
+    ],
+)
+async def test_wrong_settings_say_what_is_wrong(section: Any, said: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        async with connect(search=plugin, settings={"search": section}):
+            pytest.fail("it loaded")
+
+    assert said in caught.value.message
+
+
+async def test_a_pdf_is_read_page_by_page(settings: Any, notes: Path) -> None:
+    text = b"BT /F1 12 Tf 50 100 Td (Anchors and sails) Tj ET"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(text), text),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    content, offsets = bytearray(b"%PDF-1.4\n"), []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(content)
+    content += b"xref\n0 6\n0000000000 65535 f \n"
+    content += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    content += b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % start
+    (notes / "sails.pdf").write_bytes(content)
+    (notes / "broken.pdf").write_bytes(b"%PDF-1.4\nnothing")
+
+    async with searching(settings) as client:
+        found = await find(client, "anchors")
+
+    assert uris(found) == ["notes/sails.pdf"]

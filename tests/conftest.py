@@ -60,10 +60,15 @@ class ServerProcess:
         self._follower.start()
 
     def close(self) -> None:
-        """Kill the process if it still runs, and close its pipes."""
-        if self.process.poll() is None:
+        """Stop the process at once if it still runs, and close its pipes."""
+        for number in (signal.SIGTERM, signal.SIGTERM):
+            if self.process.poll() is None:
+                self.process.send_signal(number)  # the second one stops it at once
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait(START)
+            self.process.wait(START)
         if self._follower is not None:
             self._follower.join(START)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):

@@ -12,6 +12,10 @@ from mcp.shared.message import SessionMessage
 from mcpkit.core.middleware import LISTEN
 
 
+CANCELLED = "notifications/cancelled"
+"""Notification by which a client gives up a request."""
+
+
 class Unanswered:
     """The requests of one connection that are not answered yet; subscriptions do not count."""
 
@@ -21,23 +25,27 @@ class Unanswered:
         self._none.set()
 
     def asked(self, message: SessionMessage | Exception) -> None:
-        """Note what came in."""
-        if isinstance(message, SessionMessage) and isinstance(
-            message.message, types.JSONRPCRequest
-        ):
-            if message.message.method == LISTEN:
-                return
+        """Note what came in; a request that its client cancels is not answered."""
+        if not isinstance(message, SessionMessage):
+            return
+        item = message.message
+        if isinstance(item, types.JSONRPCRequest) and item.method != LISTEN:
             if not self._ids:
                 self._none = anyio.Event()
-            self._ids.add(message.message.id)
+            self._ids.add(item.id)
+        elif isinstance(item, types.JSONRPCNotification) and item.method == CANCELLED:
+            self._settle((item.params or {}).get("requestId"))
 
     def answered(self, message: SessionMessage) -> None:
         """Note what went out."""
         if isinstance(message.message, types.JSONRPCResponse | types.JSONRPCError):
-            if message.message.id is not None:
-                self._ids.discard(message.message.id)
-            if not self._ids:
-                self._none.set()
+            self._settle(message.message.id)
+
+    def _settle(self, request_id: types.RequestId | None) -> None:
+        if request_id is not None:
+            self._ids.discard(request_id)
+        if not self._ids:
+            self._none.set()
 
     async def wait(self) -> None:
         """Return when everything is answered."""

@@ -47,7 +47,7 @@ async def serve_lines(
 
         async def read() -> None:
             async with to_server:
-                await _read(_lines(receive, max_line), to_server, outgoing.clone(), unanswered)
+                await _read(_lines(receive, max_line), to_server, outgoing, unanswered)
                 await unanswered.wait()
 
         async def write() -> None:
@@ -75,24 +75,23 @@ async def _read(
     unanswered: Unanswered,
 ) -> None:
     """Pass messages to the server; answer what is none."""
-    async with client:
-        async for line in lines:
-            if line is None:
-                message: SessionMessage | types.JSONRPCError = failure(
-                    types.INVALID_REQUEST, "Invalid request: the line is too long"
-                )
-            elif line.strip():
-                message = read_message(line)
+    async for line in lines:
+        if line is None:
+            message: SessionMessage | types.JSONRPCError = failure(
+                types.INVALID_REQUEST, "Invalid request: the line is too long"
+            )
+        elif line.strip():
+            message = read_message(line)
+        else:
+            continue
+        try:
+            if isinstance(message, SessionMessage):
+                unanswered.asked(message)
+                await server.send(message)
             else:
-                continue
-            try:
-                if isinstance(message, SessionMessage):
-                    unanswered.asked(message)
-                    await server.send(message)
-                else:
-                    await client.send(SessionMessage(message))
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-                return  # the server has closed the connection
+                await client.send(SessionMessage(message))
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return  # the server has closed the connection
 
 
 async def _write(

@@ -48,7 +48,7 @@ async def _serve(endpoint: Endpoint, websocket: WebSocket) -> None:
     async with anyio.create_task_group() as tasks:
 
         async def read() -> None:
-            await _read(websocket, to_server, outgoing.clone())
+            await _read(websocket, to_server, outgoing)
             tasks.cancel_scope.cancel()  # nobody reads what is still being computed
 
         async def write() -> None:
@@ -74,7 +74,7 @@ async def _read(
     client: ObjectSendStream[SessionMessage],
 ) -> None:
     """Pass messages to the server and answer what is none, until the client goes away."""
-    async with server, client:
+    async with server:
         while True:
             frame = await websocket.receive()
             if frame["type"] == "websocket.disconnect":

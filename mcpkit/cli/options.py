@@ -84,10 +84,12 @@ def load_app(effective: Effective, *, no_plugins: bool = False, lenient: bool = 
         MCPKitError: The settings or a strict plugin forbid it.
     """
     from mcpkit.core.app import build
+    from mcpkit.core.descriptors import kept_stdout
 
-    return build(
-        effective.settings, plugins=not no_plugins, origin=effective.origin, lenient=lenient
-    )
+    with kept_stdout():
+        return build(
+            effective.settings, plugins=not no_plugins, origin=effective.origin, lenient=lenient
+        )
 
 
 def quiet_app(

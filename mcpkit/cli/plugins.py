@@ -76,6 +76,8 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
     """Load plugins, open their lifespans and ask after their health; exit 1 if any fails."""
     import anyio
 
+    from mcpkit.core.descriptors import kept_stdout
+
     app = _app_for_listing(no_plugins, **options)
     wanted = [_find(app, name).name for name in names] or [record.name for record in app.records]
 
@@ -83,7 +85,9 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
         async with app.running() as running:
             return dict(running.report()["plugins"])
 
-    report = {name: entry for name, entry in anyio.run(ask).items() if name in wanted}
+    with kept_stdout():
+        everything = anyio.run(ask)
+    report = {name: entry for name, entry in everything.items() if name in wanted}
     failed = sorted(name for name, entry in report.items() if not entry["ready"])
     if as_json:
         print_json({"ok": not failed, "plugins": report})

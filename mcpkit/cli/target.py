@@ -44,7 +44,10 @@ class Target:
         """
         import anyio
 
-        return anyio.run(self._run, use)
+        from mcpkit.core.descriptors import kept_stdout
+
+        with kept_stdout():
+            return anyio.run(self._run, use)
 
     async def _run(self, use: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
         from mcp.shared.exceptions import MCPError

@@ -11,7 +11,6 @@ from mcp.shared.message import SessionMessage
 
 from mcpkit.core.middleware import LISTEN
 
-
 CANCELLED = "notifications/cancelled"
 """Notification by which a client gives up a request."""
 

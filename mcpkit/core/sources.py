@@ -7,6 +7,7 @@ are never shown.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,6 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
-from pydantic_settings.sources import PydanticBaseSettingsSource
 
 from mcpkit.core.errors import SettingsError
 from mcpkit.core.settings import Settings
@@ -65,14 +65,17 @@ class _Spelled(Settings, BaseSettings):  # type: ignore[misc]  # its model_confi
     """Settings as pydantic-settings sees them: it reads the environment for us."""
 
 
-def _decode(source: PydanticBaseSettingsSource, field: FieldInfo | None, value: str) -> Any:
+def _decode(field: FieldInfo | None, value: str) -> Any:
     """Decode a value of the environment where more than a string is wanted.
 
     JSON when it looks like an array or object; else a comma-separated list where a tuple is
     wanted. Everything else stays a string, which pydantic converts.
     """
     if value.lstrip()[:1] in {"[", "{"}:
-        return PydanticBaseSettingsSource.decode_complex_value(source, "", field, value)  # type: ignore[arg-type]
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value  # validation says what is wrong, and where it was set
     if field is not None and "tuple" in str(field.annotation):
         return [part.strip() for part in value.split(",") if part.strip()]
     return value
@@ -80,12 +83,12 @@ def _decode(source: PydanticBaseSettingsSource, field: FieldInfo | None, value: 
 
 class _Environment(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        return _decode(self, field, value)
+        return _decode(field, value)
 
 
 class _DotEnv(DotEnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        return _decode(self, field, value)
+        return _decode(field, value)
 
 
 def read_settings(

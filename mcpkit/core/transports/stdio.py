@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import anyio
 from anyio import to_thread
@@ -20,6 +19,7 @@ from anyio.from_thread import BlockingPortal
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from mcpkit.core.contributions import Endpoint
+from mcpkit.core.descriptors import kept_stdin, kept_stdout
 from mcpkit.core.transports.lines import serve_lines
 
 CHUNK = 65536
@@ -31,27 +31,9 @@ SURE_TO_FIT = 4096
 
 async def serve(endpoint: Endpoint) -> None:
     """Serve the client at standard input and output, until it closes the input."""
-    with _taken_over() as (stdin, stdout):
+    with kept_stdin() as stdin, kept_stdout() as stdout:
         async with _reader(stdin) as receive:
             await serve_lines(endpoint, receive, _Writer(stdout))
-
-
-@contextlib.contextmanager
-def _taken_over() -> Iterator[tuple[int, int]]:
-    """Keep the two descriptors for the protocol; everybody else gets stderr and an empty input."""
-    sys.stdout.flush()
-    stdin, stdout = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    try:
-        os.dup2(nothing, 0)
-        os.dup2(2, 1)
-        yield stdin, stdout
-    finally:
-        os.dup2(stdin, 0)
-        os.dup2(stdout, 1)
-        os.close(nothing)
-        os.close(stdout)
-        # `stdin` stays open: the reading thread may still wait on it.
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,189 @@
+"""The commands, as processes: what they print where, and how they exit."""
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mcpkit import __version__
+from mcpkit.cli.call import typed_value
+from tests.conftest import Run, Serve
+
+
+def test_version_and_help_teach(run: Run) -> None:
+    version, help_text, nothing = run("--version"), run("--help"), run()
+
+    assert version.stdout.strip() == f"mcpkit, version {__version__}"
+    assert "plugins" in help_text.stdout
+    assert "Usage" in nothing.stdout + nothing.stderr
+    assert nothing.returncode == 2
+
+
+def test_a_misspelt_command_gets_a_suggestion(run: Run) -> None:
+    result = run("serv")
+    nested = run("plugins", "lst")
+
+    assert (result.returncode, "Did you mean 'serve'?" in result.stderr) == (2, True)
+    assert "Did you mean 'list'?" in nested.stderr
+
+
+def test_a_tool_is_called_with_typed_arguments(run: Run) -> None:
+    called = run("call", "timeutil_now", "--arg", "timezone=Europe/Oslo", "--json")
+    from_json = run("call", "conversation_echo", "--json-args", '{"text": "hi"}')
+    from_stdin = run("call", "conversation_echo", "--json-args", "-", stdin='{"text": "in"}')
+    number = run("call", "conversation_wait", "-a", "seconds=0.01")
+
+    assert json.loads(called.stdout)["structuredContent"]["timezone"] == "Europe/Oslo"
+    assert from_json.stdout == "hi\n"
+    assert from_stdin.stdout == "in\n"
+    assert number.stdout == "waited 0.01 s\n"
+    assert "0/2" in number.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("call", "conversation_fail"), 1, "Try echo instead"),
+        (("call", "conversation_ecko"), 1, "Did you mean 'conversation_echo'?"),
+        (("call", "conversation_echo"), 1, "text is required"),
+        (("call", "conversation_echo", "--arg", "nonsense"), 2, "is not NAME=VALUE"),
+        (("call", "conversation_echo", "--json-args", "[1]"), 2, "not a JSON object"),
+        (("call", "conversation_echo", "--json-args", "{"), 2, "not valid JSON"),
+        (("read", "conversation://topik"), 1, "Did you mean 'conversation://topic'?"),
+        (("prompt", "conversation_discuss"), 1, "subject is required"),
+        (("tools", "list", "--url", "http://127.0.0.1:1/mcp"), 1, "Cannot talk to"),
+        (("tools", "list", "--url", "x", "--command", "y"), 2, "exclude each other"),
+        (
+            ("tools", "list", "--header", "nonsense", "--url", "http://127.0.0.1:1"),
+            2,
+            "NAME: VALUE",
+        ),
+        (("tools", "list", "--command", "no-such-program"), 1, "no-such-program"),
+        (("tools", "list", "--settings", "no.toml"), 2, "does not exist"),
+        (("tools", "list", "--set", "nonsense"), 2, "is not KEY=VALUE"),
+        (("tools", "list", "--set", "htp.port=1"), 2, "Did you mean"),
+        (("plugins", "show", "timutil"), 2, "Did you mean 'timeutil'?"),
+        (("x", "nothing", "here"), 2, "No such command 'nothing'"),
+        (("new", "Bad-Name"), 2, "is not lower-case"),
+    ],
+)
+def test_what_goes_wrong_is_told_in_plain_words(
+    run: Run, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    result = run(*arguments)
+
+    assert said in result.stderr
+    assert result.returncode == code
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_resources_and_prompts_are_listed_and_used(run: Run) -> None:
+    resources = run("resources", "list", "--json")
+    prompts = run("prompts", "list")
+    content = run("read", "conversation://topic")
+    prompt = run("prompt", "conversation_discuss", "-a", "subject=snow")
+
+    uris = {item.get("uri") or item["uriTemplate"] for item in json.loads(resources.stdout)}
+    assert {"conversation://topic", "weather://{city}/current"} <= uris
+    assert re.search(r"conversation_discuss +subject", prompts.stdout)
+    assert content.stdout == "the weather\n"
+    assert "Let us discuss snow" in prompt.stdout
+
+
+def test_other_servers_are_used_by_url_and_by_command(run: Run, serve: Serve) -> None:
+    key = "a-key-of-good-length"
+    server = serve(
+        *("-t", "streamable-http", "-t", "sse", "--port", "0"),
+        env={"MCPKIT_AUTH__API_KEYS": key},
+    )
+    header = ("--header", f"X-API-Key: {key}")
+    command = f"{sys.executable} -m mcpkit serve --log-level error"
+
+    http = run("call", "conversation_echo", "-a", "text=1", "--url", server.url(), *header)
+    sse = run("call", "conversation_echo", "-a", "text=2", "--url", server.url("sse"), *header)
+    keyless = run("tools", "list", "--url", server.url())
+    stdio = run("call", "timeutil_now", "--command", command, "--json")
+
+    assert (http.stdout, sse.stdout) == ("1\n", "2\n")
+    assert keyless.returncode == 1
+    assert json.loads(stdout := stdio.stdout)["isError"] is False, stdout
+
+
+def test_settings_are_shown_with_origin_and_without_secrets(run: Run) -> None:
+    env = {
+        "MCPKIT_AUTH__API_KEYS": "a-key-of-good-length",
+        "MCPKIT_PLUGINS__SEARCH__BRAVE_API_KEY": "another-secret",
+    }
+    shown = run("settings", "show", "--json", "--set", "http.port=9", env=env)
+    table = run("settings", "show", env=env)
+
+    values = json.loads(shown.stdout)
+    assert values["http.port"] == {"value": 9, "origin": "command line"}
+    assert values["http.host"]["origin"] == "default"
+    assert values["auth.api_keys.key1"]["origin"] == "environment MCPKIT_AUTH__API_KEYS"
+    assert "a-key-of-good-length" not in shown.stdout + table.stdout
+    assert "another-secret" not in shown.stdout + table.stdout
+
+
+def test_settings_have_a_schema_and_a_file_to_start_from(run: Run, tmp_path: Path) -> None:
+    schema = json.loads(run("settings", "schema").stdout)
+    made, again = run("settings", "init"), run("settings", "init")
+    text = (tmp_path / "mcpkit.toml").read_text("utf-8")
+    works = run("tools", "list", "--json")
+
+    assert schema["properties"]["http"]
+    assert made.returncode == 0
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    assert "#port = 8000" in text
+    assert works.returncode == 0
+    uncommented = "\n".join(
+        line.removeprefix("#") if line.startswith("#") and " = " in line else line
+        for line in text.splitlines()
+        if "not set" not in line
+    )
+    assert tomllib.loads(uncommented)["http"]["port"] == 8000
+
+
+def test_commands_of_plugins_are_mounted(run: Run) -> None:
+    greeted = run("x", "conversation", "greet", "Kari")
+    help_text = run("x", "--help")
+
+    assert greeted.stdout == "Hello Kari\n"
+    assert "conversation" in help_text.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_printed(run: Run, shell: str) -> None:
+    assert "_MCPKIT_COMPLETE" in run("completion", shell).stdout
+
+
+def test_what_plugins_print_stays_out_of_data(run: Run) -> None:
+    result = run("call", "conversation_echo", "-a", "text=clean", "--json")
+
+    assert json.loads(result.stdout)["structuredContent"] == {"result": "clean"}
+
+
+@pytest.mark.parametrize(
+    ("text", "schema", "value"),
+    [
+        ("5", {"type": "integer"}, 5),
+        ("5", {"type": "string"}, "5"),
+        ("5", {"anyOf": [{"type": "integer"}, {"type": "string"}]}, 5),
+        ("five", {"anyOf": [{"type": "integer"}, {"type": "string"}]}, "five"),
+        ("null", {"anyOf": [{"type": "string"}, {"type": "null"}]}, "null"),
+        ("null", {"anyOf": [{"type": "integer"}, {"type": "null"}]}, None),
+        ("true", {"type": "boolean"}, True),
+        ('["a"]', {"type": "array"}, ["a"]),
+        ('{"a": 1}', {"$ref": "#/$defs/A"}, {"a": 1}),
+        ("many", {"type": "integer"}, "many"),
+        ("5", {}, "5"),
+    ],
+)
+def test_words_of_the_command_line_get_the_type_of_the_schema(
+    text: str, schema: dict[str, object], value: object
+) -> None:
+    assert typed_value(text, schema) == value

@@ -1,0 +1,145 @@
+"""Settings from everywhere: precedence, origins, and typos that are named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcpkit.core.errors import SettingsError
+from mcpkit.core.sources import Effective, read_settings
+
+KEY = "a-key-of-good-length-0123456789"
+
+Read = Callable[..., Effective]
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Read settings in a folder with these files and this environment."""
+
+    def read_with(
+        toml: str | None = None,
+        dotenv: str | None = None,
+        pyproject: str | None = None,
+        overrides: dict[str, Any] | None = None,
+        path: Path | None = None,
+        **environment: str,
+    ) -> Effective:
+        files = {"mcpkit.toml": toml, ".env": dotenv, "pyproject.toml": pyproject}
+        for name, content in files.items():
+            if content is not None:
+                (tmp_path / name).write_text(content, "utf-8")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return read_settings(path=path, overrides=overrides, directory=tmp_path)
+
+    return read_with
+
+
+def test_the_stronger_source_wins_and_is_named(read: Read) -> None:
+    effective = read(
+        toml='name = "file"\n[http]\nport = 1\nhost = "localhost"\npath = "/file"',
+        dotenv="MCPKIT_HTTP__PORT=2\nMCPKIT_HTTP__HOST=127.0.0.2\nOTHER=x",
+        overrides={"http.port": 4},
+        MCPKIT_HTTP__PORT="3",
+    )
+
+    http = effective.settings.http
+    assert (http.port, http.host, http.path) == (4, "127.0.0.2", "/file")
+    assert effective.settings.name == "file"
+    assert effective.origin("http.port") == "command line"
+    assert effective.origin("http.host") == ".env MCPKIT_HTTP__HOST"
+    assert effective.origin("http.path") == "mcpkit.toml"
+    assert effective.origin("http.sse_path") is None
+
+
+def test_the_environment_speaks_lists_tables_and_json(read: Read) -> None:
+    effective = read(
+        MCPKIT_TRANSPORTS="sse, stdio",
+        MCPKIT_AUTH__API_KEYS__ALICE=KEY,
+        MCPKIT_PLUGINS__WEATHER__UNITS="metric",
+        MCPKIT_PLUGINS__WEATHER__NUMBER="12345",
+        MCPKIT_PLUGINS__SEARCH__FOLDERS='["/a"]',
+    )
+
+    settings = effective.settings
+    assert settings.transports == ("sse", "stdio")
+    assert settings.auth.api_keys["alice"].get_secret_value() == KEY
+    assert settings.plugin("weather").own == {"units": "metric", "number": "12345"}
+    assert settings.plugin("search").own == {"folders": ["/a"]}
+    assert effective.origin("plugins.weather.units") == "environment MCPKIT_PLUGINS__WEATHER__UNITS"
+
+
+def test_keys_may_be_a_list(read: Read) -> None:
+    settings = read(MCPKIT_AUTH__API_KEYS=f"{KEY},{KEY}2").settings
+
+    assert list(settings.auth.api_keys) == ["key1", "key2"]
+
+
+def test_pyproject_and_other_files_may_hold_settings(read: Read, tmp_path: Path) -> None:
+    section = '[tool.mcpkit]\nname = "mine"'
+    other = tmp_path / "other.toml"
+    other.write_text('name = "other"', "utf-8")
+
+    assert read(pyproject=section).settings.name == "mine"
+    assert read(MCPKIT_SETTINGS="other.toml").settings.name == "other"
+    assert read(path=other).origin("name") == str(other)
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "environment section": (
+        {"MCPKIT_HTP__PORT": "1"},
+        "environment MCPKIT_HTP__PORT is no setting. Did you mean 'MCPKIT_HTTP__PORT'?",
+    ),
+    "environment key": (
+        {"MCPKIT_HTTP__PRT": "1"},
+        "environment MCPKIT_HTTP__PRT is no setting. Did you mean 'MCPKIT_HTTP__PORT'?",
+    ),
+    "dotenv": (
+        {"dotenv": "MCPKIT_LOGLEVEL=debug"},
+        ".env MCPKIT_LOGLEVEL is no setting. Did you mean 'MCPKIT_LOG_LEVEL'?",
+    ),
+    "file": (
+        {"toml": "[http]\nprt = 1"},
+        "mcpkit.toml: http.prt is no setting. Did you mean 'http.port'?",
+    ),
+    "command line": (
+        {"overrides": {"http.prt": "1"}},
+        "command line: http.prt is no setting. Did you mean 'http.port'?",
+    ),
+    "file value": ({"toml": "[http]\nport = 'hunter2'"}, "mcpkit.toml: http.port should be"),
+    "environment value": (
+        {"MCPKIT_HTTP__PORT": "hunter2"},
+        "environment MCPKIT_HTTP__PORT: http.port should be a valid integer",
+    ),
+    "toml": ({"toml": "name = \n"}, "mcpkit.toml is not valid TOML"),
+    "json": ({"MCPKIT_TRANSPORTS": "[bad"}, "transports should be a valid tuple"),
+    "section": ({"MCPKIT_HTTP": "hunter2"}, "environment MCPKIT_HTTP"),
+    "short key": ({"MCPKIT_AUTH__API_KEYS": "hunter2"}, "shorter than 16 characters"),
+    "same keys": ({"MCPKIT_AUTH__API_KEYS": f"{KEY},{KEY}"}, "have the same API key"),
+    "odd key": ({"MCPKIT_AUTH__API_KEYS": f"{KEY} é"}, "printable ASCII"),
+    "tls": ({"MCPKIT_HTTP__TLS_KEY": "a.pem"}, "go together"),
+    "missing file": ({"MCPKIT_SETTINGS": "no.toml"}, "'no.toml' does not exist"),
+    "prefix": ({"toml": "[plugins.weather]\nprefix = 'né'"}, "plugins.weather.prefix"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_names_its_source_and_not_its_value(read: Read, name: str) -> None:
+    given, said = WRONG[name]
+
+    with pytest.raises(SettingsError) as caught:
+        read(**given)
+
+    assert said in caught.value.message
+    assert "hunter2" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_plugins_own_keys_are_left_to_its_model(read: Read) -> None:
+    settings = read(toml="[plugins.weather]\nanything = 1\nenabled = false").settings
+
+    section = settings.plugin("weather")
+    assert section.enabled is False
+    assert section.own == {"anything": 1}

@@ -1,0 +1,155 @@
+"""The documentation: complete, and its examples run."""
+
+import importlib
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from mcpkit.cli.main import cli
+from mcpkit.core.hooks import hook_names
+from mcpkit.core.settings import PluginSection, Settings
+from mcpkit.testing import connect
+from tests.conftest import ROOT, Run
+
+README = (ROOT / "README.md").read_text("utf-8")
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced examples of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands(group: click.Group, prefix: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group) and command.commands:
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}"
+
+
+@pytest.mark.parametrize("command", list(commands(cli, "mcpkit")))
+def test_every_command_is_documented(command: str) -> None:
+    assert f"`{command}" in (ROOT / "docs/commands.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("hook", hook_names())
+def test_every_hook_is_documented(hook: str) -> None:
+    assert f"`{hook}(" in (ROOT / "docs/hooks.md").read_text("utf-8")
+
+
+def setting_rows(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Beginnings and ends of the rows that the settings page must have."""
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from setting_rows(annotation, f"{prefix}{name}.")
+        elif f"{prefix}{name}" != "plugins":
+            variable = "MCPKIT_" + f"{prefix}{name}".replace(".", "__").upper()
+            yield f"| `{prefix}{name}` |…| {field.description} | `{variable}` |"
+
+
+ROWS = [*setting_rows(Settings), *setting_rows(PluginSection, "plugins.<name>.")]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_setting_is_documented_as_it_is(row: str) -> None:
+    start, end = row.split("…")
+    page = (ROOT / "docs/settings.md").read_text("utf-8").splitlines()
+
+    assert any(line.startswith(start) and line.endswith(end) for line in page), row
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *DOCS], ids=lambda path: path.name)
+def test_examples_parse(page: Path) -> None:
+    text = page.read_text("utf-8")
+
+    for block in blocks(text, "python"):
+        compile(block, page.name, "exec", flags=0x2000)  # top-level await is allowed
+    for block in blocks(text, "json"):
+        json.loads(block)
+    for block in blocks(text, "toml"):
+        tomllib.loads(block)
+
+
+def test_the_settings_of_the_readme_are_settings() -> None:
+    for block in blocks(README, "toml"):
+        content = tomllib.loads(block)
+        if "project" not in content:
+            Settings.model_validate(content)
+
+
+def plugin_of(code: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import an example as a module, as an entry point would."""
+    (folder / f"{name}.py").write_text(code, "utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    return importlib.import_module(name).plugin
+
+
+@pytest.mark.anyio
+async def test_the_plugin_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = [block for block in blocks(README, "python") if "plugin = Plugin()" in block]
+    plugin = plugin_of(code, "readme_plugin", tmp_path, monkeypatch)
+
+    async with connect(clock=plugin) as client:
+        result = await client.call_tool("clock_now", {"timezone": "Europe/Oslo"})
+
+    text = result.content[0].text  # type: ignore[union-attr]
+    assert re.match(r'"\d{4}-\d\d-\d\dT.*\+0[12]:00"', text)
+
+
+@pytest.mark.anyio
+async def test_the_plugin_of_the_plugins_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = blocks((ROOT / "docs/plugins.md").read_text("utf-8"), "python")
+    plugin = plugin_of(code, "plugins_page", tmp_path, monkeypatch)
+
+    async with connect(greeter=plugin, settings={"greeter": {"salutation": "Hei"}}) as client:
+        greeted = await client.call_tool("greeter_greet", {"name": "Kari"})
+        person = await client.read_resource("greeter://people/Ola")
+
+    assert greeted.structured_content == {"text": "Hei Kari", "number": 1}
+    assert '"Ola"' in person.contents[0].text  # type: ignore[union-attr]
+
+
+def readme_commands() -> list[str]:
+    lines = [line for block in blocks(README, "console") for line in block.splitlines()]
+    return [
+        line.removeprefix("$ ").split("  #")[0].strip()
+        for line in lines
+        if line.startswith("$ mcpkit ")
+    ]
+
+
+@pytest.mark.parametrize("line", [line for line in readme_commands() if " serve" not in line])
+def test_commands_of_the_readme_run(run: Run, line: str) -> None:
+    result = run(*shlex.split(line)[1:])
+
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("line", [line for line in readme_commands() if " serve" in line])
+def test_serve_commands_of_the_readme_have_options_that_exist(line: str) -> None:
+    _, _, *arguments = shlex.split(line)
+
+    serve = cli.commands["serve"]
+    with serve.make_context("serve", arguments) as context:
+        assert context.params is not None

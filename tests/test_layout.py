@@ -1,0 +1,169 @@
+"""The house: imports go down, files stay small, the public names are what they are."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mcpkit
+from tests.conftest import ROOT
+
+CORE = ROOT / "mcpkit" / "core"
+
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset(
+        [
+            "connections",
+            "context",
+            "descriptors",
+            "errors",
+            "groups",
+            "middleware",
+            "naming",
+            "settings",
+            "suggestions",
+            "threads",
+            "wording",
+            "transports.messages",
+        ]
+    ),
+    frozenset(["contributions", "draining", "sources"]),
+    frozenset(
+        [
+            "components",
+            "transports.lines",
+            "transports.probes",
+            "transports.sse",
+            "transports.streamable_http",
+            "transports.websocket",
+        ]
+    ),
+    frozenset(["calls", "handlers", "hookspecs", "status", "transports.guard", "transports.stdio"]),
+    frozenset(
+        [
+            "adoption",
+            "discovery",
+            "hooks",
+            "plugin",
+            "registry",
+            "resources",
+            "transports",
+            "transports.http",
+        ]
+    ),
+    frozenset(["building", "filling", "lifespan", "loading", "running", "server"]),
+    frozenset({"validation"}),
+    frozenset({"app"}),
+    frozenset({"serving"}),
+)
+"""Modules of the core by floor, the lowest first: each imports from lower floors only."""
+
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+
+OURS = sorted(
+    path
+    for folder in ("mcpkit", "plugins/*/src")
+    for root in ROOT.glob(folder)
+    for path in root.rglob("*.py")
+)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(CORE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imported(path: Path) -> set[str]:
+    """Modules of the core that a file imports, whether by name or out of their package."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mcpkit.core"):
+            module = str(node.module).removeprefix("mcpkit.core").lstrip(".")
+            names = {f"{module}.{alias.name}".lstrip(".") for alias in node.names}
+            found |= {name for name in names if name in FLOOR} or {module}
+    return found
+
+
+CORE_FILES = [path for path in sorted(CORE.rglob("*.py")) if module_name(path)]
+
+
+def test_every_module_of_the_core_has_a_floor() -> None:
+    assert {module_name(path) for path in CORE_FILES} == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=module_name)
+def test_imports_of_the_core_go_down_only(path: Path) -> None:
+    own = FLOOR[module_name(path)]
+
+    for name in imported(path):
+        assert FLOOR[name] < own, f"{module_name(path)} imports {name}"
+
+
+def test_the_core_knows_neither_the_commands_nor_the_tests() -> None:
+    for path in CORE.rglob("*.py"):
+        text = path.read_text("utf-8")
+        assert "mcpkit.cli" not in text, path
+        assert "mcpkit.testing" not in text.replace("`mcpkit.testing`", ""), path
+
+
+def test_files_stay_under_300_lines() -> None:
+    long = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in OURS}
+
+    assert {name: lines for name, lines in long.items() if lines >= 300} == {}
+
+
+def test_the_public_names_are_these() -> None:
+    assert mcpkit.__all__ == [
+        "Context",
+        "MCPKitError",
+        "Plugin",
+        "PluginSettings",
+        "PromptError",
+        "ResourceError",
+        "ResourceNotFoundError",
+        "ToolError",
+        "__version__",
+        "hookimpl",
+        "hookspec",
+    ]
+    assert all(getattr(mcpkit, name) is not None for name in mcpkit.__all__)
+    assert dir(mcpkit) == sorted(mcpkit.__all__)
+    with pytest.raises(AttributeError):
+        mcpkit.nonsense  # noqa: B018
+
+
+def imports_of(code: str) -> set[str]:
+    """The modules that a fresh interpreter has after running some code."""
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_importing_mcpkit_is_cheap() -> None:
+    assert not {"mcp", "pydantic", "pluggy", "click", "anyio"} & imports_of("import mcpkit")
+
+
+def test_declaring_a_plugin_needs_no_sdk() -> None:
+    assert "mcp" not in imports_of("from mcpkit import Plugin, PluginSettings, ToolError")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["serve", "--help"], ["settings", "schema"]]
+)
+def test_commands_that_need_no_sdk_do_not_import_it(arguments: list[str]) -> None:
+    code = (
+        "import io, contextlib\nfrom mcpkit.cli.main import run\n"
+        f"with contextlib.redirect_stdout(io.StringIO()):\n  assert run({arguments}) == 0"
+    )
+
+    modules = imports_of(code)
+
+    assert not {"mcp", "mcp_types", "uvicorn", "mcpkit_plugin_timeutil"} & modules
+
+
+def test_pytest_is_not_slowed_by_our_fixtures() -> None:
+    assert "mcp" not in imports_of("import mcpkit.testing.fixtures")

@@ -1,12 +1,14 @@
 """What all tests share: the event loop, installed test plugins, and real server processes."""
 
 import contextlib
+import faulthandler
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +16,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+END = 15.0
+"""Seconds that threads get to end after the last test."""
 START = 30.0
 """Seconds that a server process gets to start."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Fail loudly when a thread would keep this process alive for ever."""
+    deadline = time.monotonic() + END
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                sys.stderr.write(f"\n{thread.name} never ends:\n")
+                sys.stderr.flush()
+                faulthandler.dump_traceback(all_threads=True)
+                os._exit(1)
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ more: hung handlers are bounded, and the operator can see them.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import anyio
-from anyio import from_thread, to_thread
+from anyio import to_thread
 
 ResultT = TypeVar("ResultT")
 
@@ -38,7 +40,7 @@ class WorkerThreads:
 
     async def run(self, function: Callable[[], ResultT]) -> ResultT:
         """Run a function in a thread; cancellation stops the waiting, not the function."""
-        job = _Job(function, self._limiter)
+        job = _Job(function, self._limiter, asyncio.get_running_loop())
         await self._limiter.acquire_on_behalf_of(job)
         try:
             # A limiter of its own: waiting happened above, on this plugin's.
@@ -55,9 +57,15 @@ class WorkerThreads:
 class _Job:
     """One function, and whether it has started: its token is given back exactly once."""
 
-    def __init__(self, function: Callable[[], Any], limiter: anyio.CapacityLimiter) -> None:
+    def __init__(
+        self,
+        function: Callable[[], Any],
+        limiter: anyio.CapacityLimiter,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._function = function
         self._limiter = limiter
+        self._loop = loop
         self._lock = threading.Lock()
         self._state = "waiting"
 
@@ -89,7 +97,6 @@ class _Job:
             orphaned = self._state == "orphaned"
             self._state = "finished" if not orphaned else "released"
         if orphaned:
-            try:
-                from_thread.run_sync(self._limiter.release_on_behalf_of, self)
-            except RuntimeError:
-                return  # the event loop has ended: nobody counts any more
+            # Told, not waited for: an event loop that has just stopped would never answer.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._limiter.release_on_behalf_of, self)

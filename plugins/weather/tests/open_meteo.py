@@ -171,8 +171,8 @@ def start(port: int = 0) -> tuple[OpenMeteo, ThreadingHTTPServer]:
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
-            self.end_headers()
             try:
+                self.end_headers()
                 self.wfile.write(body)
             except OSError:
                 self.close_connection = True

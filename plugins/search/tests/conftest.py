@@ -55,7 +55,8 @@ class WebApi:
 
     Attributes:
         requests: Method, path, headers and body of every request.
-        answers: Status, headers and body to give, in order; the last one again and again.
+        answers: Status, headers and body to give, in order; the last one again and again. Status
+            0 breaks the connection, -1 answers nothing.
     """
 
     url: str = ""
@@ -67,6 +68,7 @@ class WebApi:
 def web_api() -> Iterator[WebApi]:
     """A local search API on loopback."""
     api = WebApi()
+    web_api_closes = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -76,6 +78,10 @@ def web_api() -> Iterator[WebApi]:
             status, headers, content = (
                 api.answers.pop(0) if len(api.answers) > 1 else api.answers[0]
             )
+            if status <= 0:
+                web_api_closes.wait(-status * 10)
+                self.close_connection = True
+                return
             raw = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(raw))}.items():
@@ -93,5 +99,6 @@ def web_api() -> Iterator[WebApi]:
     api.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield api
+    web_api_closes.set()
     server.shutdown()
     server.server_close()

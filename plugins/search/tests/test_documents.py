@@ -1,5 +1,6 @@
 """The operator's documents, searched and read by the official client."""
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,10 @@ import mcp
 import mcp_types as types
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcpkit_plugin_search import plugin
+from mcpkit_plugin_search import lifespan as lifespan_of
+from mcpkit_plugin_search import mcpkit_health, plugin
+from mcpkit_plugin_search.index import default_path
+from mcpkit_plugin_search.settings import SearchSettings
 
 from mcpkit.core.errors import PluginError
 from mcpkit.testing import assert_contract, connect
@@ -195,26 +199,172 @@ async def test_an_index_is_kept_for_the_next_start(settings: Any) -> None:
     assert uris(found) == ["notes/plan.md"]
 
 
-def garbage(path: Path) -> None:
-    path.write_bytes(b"this is no database" * 100)
-
-
 def other_version(path: Path) -> None:
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
-    database.close()
+        database.commit()
 
 
-@pytest.mark.parametrize("breaking", [garbage, other_version])
-async def test_a_broken_or_foreign_index_is_built_again(
-    settings: Any, breaking: Callable[[Path], None]
+def damaged(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 20_000)
+
+
+def no_table(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE texts")
+        database.execute("DROP TABLE documents")
+        database.commit()
+
+
+def no_words(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE texts_data")
+        database.commit()
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("breaking", [other_version, damaged, no_table, no_words, deleted])
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["between starts", "while serving"])
+async def test_a_broken_index_is_built_again(
+    settings: Any, breaking: Callable[[Path], None], meanwhile: bool
 ) -> None:
-    breaking(Path(settings["index_path"]))
-
+    path = Path(settings["index_path"])
+    async with searching(settings) as client:
+        if meanwhile and breaking is not other_version:
+            breaking(path)
+            found = await find(client, "wooden boat")
+            assert uris(found) == ["notes/plan.md"]
+    breaking(path)
     async with searching(settings) as client:
         found = await find(client, "wooden boat")
 
     assert uris(found) == ["notes/plan.md"]
+
+
+@pytest.mark.parametrize("content", [b"my diary\n" * 100, b"SQLite format 3\0" + b"\1" * 100])
+async def test_a_file_that_is_no_index_is_left_alone(settings: Any, content: bytes) -> None:
+    path = Path(settings["index_path"])
+    path.write_bytes(content)
+
+    async with connect(search=plugin, settings={"search": settings}) as client:
+        found = await client.call_tool("search_documents", {"query": "boat"})
+        reindexed = await client.call_tool("search_reindex", {})
+
+    assert path.read_bytes() == content
+    assert found.is_error
+    assert reindexed.is_error
+    assert "cannot be used" in found.content[0].text  # type: ignore[union-attr]
+
+
+async def test_an_index_that_cannot_be_made_takes_nothing_else_down(
+    settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    settings["index_path"] = str(tmp_path / "file" / "index.sqlite")
+    section = SearchSettings(**settings)
+    async with lifespan_of(section) as state:
+        with anyio.fail_after(5):
+            while state.library is not None and state.library.problem is None:
+                await anyio.sleep(0.01)
+        health = mcpkit_health(settings=section, state=state)
+        assert state.library is not None
+        text = await state.library.read("notes/plan.md")
+
+    assert not health.ready
+    assert "Not a directory" in health.message or "File exists" in health.message
+    assert text is not None
+
+
+async def test_health_tells_documents_and_what_is_missing(settings: Any) -> None:
+    section = SearchSettings(**settings, web_backend="tavily", index_at_start=False)
+    async with lifespan_of(section) as state:
+        assert state.library is not None
+        await state.library.reindex()
+        health = mcpkit_health(settings=section, state=state)
+
+    assert not health.ready
+    assert "plugins.search.tavily_api_key" in health.message
+    assert health.data == {"documents": 3, "indexing": False}
+
+
+async def test_the_default_index_depends_on_what_is_indexed(settings: Any) -> None:
+    one = SearchSettings(folders=settings["folders"])
+    same = SearchSettings(folders=settings["folders"], timeout=3)
+    fewer = SearchSettings(folders=settings["folders"], include=["*.md"])
+
+    assert default_path(one) == default_path(same) != default_path(fewer)
+    assert SearchSettings(index_path="~/x.sqlite").index_path == Path.home() / "x.sqlite"
+
+
+async def test_odd_names_and_broken_files_stop_nothing(settings: Any, notes: Path) -> None:
+    for name in ("c#.md", "what?.md", "50%25.md", "å ß.md"):
+        (notes / name).write_text(f"curious {name}", "utf-8")
+    Path(os.fsdecode(bytes(notes) + b"/latin-\xe9.md")).write_text("curious latin", "utf-8")
+    (notes / "odd.pdf").write_bytes(b"%PDF-1.4\n1 0 obj\n<</Length 99999999999>>stream")
+    (notes / "loop.md").symlink_to(notes / "loop.md")
+    async with searching(settings) as client:
+        found = await find(client, "curious")
+        texts = [(await client.read_resource(hit["uri"])).contents[0] for hit in found]
+        again = await client.call_tool("search_reindex", {})
+        reference = types.ResourceTemplateReference(uri="search://documents/{+path}")
+        completed = await client.complete(reference, {"name": "path", "value": "c#"})
+
+    assert sorted(text.text for text in texts) == [  # type: ignore[union-attr]
+        "curious 50%25.md",
+        "curious c#.md",
+        "curious what?.md",
+        "curious å ß.md",
+    ]
+    assert completed.completion.values == ["notes/c%23.md"]
+    assert again.structured_content is not None
+    assert again.structured_content["unreadable"] == 3  # binary.txt, latin-é.md, odd.pdf
+
+
+async def test_a_document_that_becomes_unreadable_is_forgotten(settings: Any, notes: Path) -> None:
+    async with searching(settings) as client:
+        (notes / "plan.md").write_bytes(b"wooden\0boat")
+        await client.call_tool("search_reindex", {})
+        found = await find(client, "plan")
+
+    assert found == []
+
+
+async def test_a_link_to_a_hidden_file_leads_nowhere(settings: Any, notes: Path) -> None:
+    (notes / "open.md").symlink_to(notes / ".hidden" / "secret.md")
+    (notes / "alias.md").symlink_to(notes / "plan.md")
+    async with searching(settings) as client:
+        found = await find(client, "wooden")
+        with pytest.raises(MCPError):
+            await client.read_resource("search://documents/notes/open.md")
+        await client.read_resource("search://documents/notes/alias.md")
+
+    assert "notes/alias.md" in uris(found)
+    assert "notes/open.md" not in uris(found)
+
+
+async def test_indexing_can_be_cancelled_and_goes_on_later(settings: Any, notes: Path) -> None:
+    for number in range(60):
+        (notes / f"{number}.md").write_text(f"number {number}", "utf-8")
+    settings["index_at_start"] = False
+    async with searching(settings) as client:
+        with anyio.CancelScope() as scope:
+
+            async def stop(done: float, total: float | None, message: str | None) -> None:
+                scope.cancel()
+
+            await client.call_tool("search_reindex", {}, progress_callback=stop)
+        rest = await client.call_tool("search_reindex", {})
+        found = await find(client, "number*", limit=50)
+
+    assert scope.cancelled_caught
+    assert rest.structured_content is not None
+    assert rest.structured_content["unchanged"] >= 25
+    assert len(found) == 50
 
 
 async def test_two_servers_share_one_index(settings: Any) -> None:
@@ -254,7 +404,8 @@ async def test_without_folders_the_model_learns_what_is_missing() -> None:
         ({"folders": ["/no/such/folder"]}, "does not exist"),
         ({"folders": {"a/b": "/"}}, "cannot label"),
         ({"folders": ["/usr/lib", "/var/lib"]}, "two folders are called 'lib'"),
-        ({"web_backend": "brave"}, "needs brave_api_key"),
+        ({"brave_api_key": "two\nlines"}, "no HTTP header carries"),
+        ({"tavily_api_key": "schlüssel"}, "no HTTP header carries"),
         ({"web_backend": "duckduckgo"}, "should be 'none', 'searxng'"),
     ],
 )
@@ -264,6 +415,8 @@ async def test_wrong_settings_say_what_is_wrong(section: Any, said: str) -> None
             pytest.fail("it loaded")
 
     assert said in caught.value.message
+    assert "two" not in caught.value.message.replace("two folders", "")
+    assert "schlüssel" not in caught.value.message
 
 
 async def test_a_pdf_is_read_page_by_page(settings: Any, notes: Path) -> None:

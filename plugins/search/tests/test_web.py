@@ -135,6 +135,34 @@ async def test_a_backend_that_is_not_there_is_told() -> None:
     assert "cannot be reached" in result.content[0].text
 
 
+async def test_a_connection_that_breaks_is_tried_again(web_api: Any) -> None:
+    web_api.answers = [(0, {}, b""), (200, {}, SHAPES["searxng"])]
+
+    result = await ask(section("searxng", web_api.url))
+
+    assert not result.is_error
+    assert len(web_api.requests) == 2
+
+
+async def test_a_backend_that_is_too_slow_is_told(web_api: Any) -> None:
+    web_api.answers = [(-1, {}, b"")]
+
+    result = await ask(section("searxng", web_api.url, timeout=0.2))
+
+    assert result.is_error
+    assert "did not answer in time" in result.content[0].text
+
+
+async def test_a_backend_without_its_key_takes_nothing_else_down() -> None:
+    async with connect(search=plugin, settings={"search": {"web_backend": "brave"}}) as client:
+        result = await client.call_tool("search_web", {"query": "boats"})
+        status = await client.call_tool("search_status", {})
+
+    assert result.is_error
+    assert "plugins.search.brave_api_key" in result.content[0].text  # type: ignore[union-attr]
+    assert not status.is_error
+
+
 async def test_without_a_backend_the_model_learns_what_is_missing() -> None:
     result = await ask({})
 

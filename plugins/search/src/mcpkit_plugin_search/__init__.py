@@ -1,10 +1,12 @@
 """Search for mcpkit: the operator's own documents, offline, and the web."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote, unquote
 
 import anyio
 import httpx2
@@ -14,6 +16,7 @@ from pydantic import BaseModel, Field
 from mcpkit import Context, Plugin, ResourceNotFoundError, ToolError
 from mcpkit.core.contributions import Health
 
+from .index import UnusableIndexError
 from .library import Library
 from .query import EmptyQueryError
 from .settings import SearchSettings
@@ -21,12 +24,19 @@ from .web import WebResult, WebSearch, WebSearchError, choose
 
 __all__ = ["plugin"]
 
+logger = logging.getLogger(__name__)
+
 NO_FOLDERS = (
     "No folders are searched here. The operator sets plugins.search.folders to the paths of folders"
 )
 NO_WEB = (
     "Web search is not set up here. The operator sets plugins.search.web_backend to searxng, brave "
     "or tavily, with its URL or key"
+)
+
+NO_INDEX = (
+    "The user's documents cannot be searched now: their index cannot be used. The operator finds "
+    "the reason in the log and at /readyz"
 )
 
 
@@ -99,6 +109,8 @@ async def lifespan(settings: SearchSettings) -> AsyncIterator[State]:
     if library is not None:
         await library.open()
     backend = choose(settings)
+    if settings.missing_for_web is not None:
+        logger.warning("Web search is off: %s", _lacks(settings))
     async with httpx2.AsyncClient(timeout=settings.timeout) as http:
         web = None if backend is None else WebSearch(backend, http, settings.retries)
         async with anyio.create_task_group() as tasks:
@@ -128,10 +140,12 @@ async def documents(
         hits = await library.search(query, folder=folder, limit=limit)
     except EmptyQueryError as exc:
         raise ToolError(f"{exc}: write at least one") from exc
+    except UnusableIndexError as exc:
+        raise ToolError(NO_INDEX) from exc
     return Documents(
         documents=[
             Document(
-                uri=f"search://documents/{hit.path}",
+                uri=f"search://documents/{quote(hit.path)}",
                 title=hit.title,
                 snippet=hit.snippet,
                 score=hit.score,
@@ -151,7 +165,8 @@ async def web(
 ) -> WebResults:
     """Search the web, and get titles, addresses and snippets of pages."""
     if ctx.state.web is None:
-        raise ToolError(NO_WEB)
+        lacking = ctx.settings.missing_for_web is not None
+        raise ToolError(_lacks(ctx.settings) if lacking else NO_WEB)
     try:
         found = await ctx.state.web.search(query, count)
     except WebSearchError as exc:
@@ -167,9 +182,13 @@ async def web(
 )
 async def reindex(ctx: SearchContext) -> IndexChanges:
     """Bring the index of the user's documents up to date now, reporting progress."""
-    changes = await _library(ctx).reindex(
-        lambda done, total: ctx.report_progress(done, total, "documents read")
-    )
+    library = _library(ctx)
+    try:
+        changes = await library.reindex(
+            lambda done, total: ctx.report_progress(done, total, "documents read")
+        )
+    except UnusableIndexError as exc:
+        raise ToolError(NO_INDEX) from exc
     return IndexChanges(
         added=changes.added,
         removed=changes.removed,
@@ -221,21 +240,33 @@ async def complete(
 ) -> list[str]:
     """Complete document paths by any part of them."""
     if argument.name == "path" and ctx.state.library is not None:
-        return await ctx.state.library.paths(argument.value, 100)
+        try:
+            paths = await ctx.state.library.paths(unquote(argument.value), 100)
+        except UnusableIndexError:
+            return []
+        return [quote(path) for path in paths]  # as `{+path}` wants it
     if argument.name == "depth":
         return [word for word in ("quick", "thorough") if word.startswith(argument.value)]
     return []
 
 
 @plugin.hookimpl
-def mcpkit_health(state: State) -> Health:
-    """How the index is."""
-    if state.library is None:
-        return Health(message="No folders are set")
-    data = {"documents": state.library.documents, "indexing": state.library.is_indexing}
-    if state.library.problem is not None:
-        return Health(ready=False, message=f"Indexing failed: {state.library.problem}", data=data)
-    return Health(data=data)
+def mcpkit_health(settings: SearchSettings, state: State) -> Health:
+    """How the index is, and whether web searches have a backend."""
+    library = state.library
+    lacking = _lacks(settings) if settings.missing_for_web is not None else None
+    if library is None:
+        return Health(ready=lacking is None, message=lacking or "No folders are set")
+    data = {"documents": library.documents, "indexing": library.is_indexing}
+    problem = library.problem or lacking
+    return Health(ready=problem is None, message=problem or "", data=data)
+
+
+def _lacks(settings: SearchSettings) -> str:
+    return (
+        f"web_backend {settings.web_backend!r} needs plugins.search.{settings.missing_for_web}, "
+        "which the operator sets"
+    )
 
 
 def _library(ctx: SearchContext) -> Library:

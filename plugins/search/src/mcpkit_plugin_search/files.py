@@ -1,7 +1,8 @@
 """Files: which ones belong to the index, and which file a document's path means.
 
 A document's path is the label of its folder and its place in there: `notes/2026/plan.md`. Links
-that lead out of a folder, hidden files and everything that the globs do not name stay out.
+that lead out of a folder, hidden files and everything that the globs do not name stay out; a link
+within a folder is judged by its own name and by what it leads to.
 """
 
 import os
@@ -30,6 +31,11 @@ class FoundFile:
     modified: int
     size: int
 
+    @property
+    def has_readable_name(self) -> bool:
+        """Whether its path is Unicode; one that is not can be neither stored nor asked for."""
+        return not any("\ud800" <= letter <= "\udfff" for letter in self.path)
+
 
 def scan(settings: SearchSettings) -> Iterator[FoundFile]:
     """Walk the folders in a stable order."""
@@ -56,18 +62,18 @@ def locate(path: str, settings: SearchSettings) -> Path | None:
 
 
 def _found(label: str, folder: Path, file: Path, settings: SearchSettings) -> FoundFile | None:
-    if _is_excluded(file.name, settings) or not can_read(file):
-        return None
-    if not any(fnmatch(file.name.lower(), pattern.lower()) for pattern in settings.include):
+    if not _is_wanted(file.name, settings):
         return None
     try:
         resolved = file.resolve(strict=True)
         status = resolved.stat()
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: a loop of links, before Python 3.13
         return None
     if not resolved.is_relative_to(folder) or not resolved.is_file():
         return None
-    if status.st_size > settings.max_file_size:
+    if not _is_wanted(resolved.name, settings) or status.st_size > settings.max_file_size:
+        return None
+    if any(_is_excluded(part, settings) for part in resolved.relative_to(folder).parts):
         return None
     return FoundFile(
         path=f"{label}/{file.relative_to(folder).as_posix()}",
@@ -75,6 +81,11 @@ def _found(label: str, folder: Path, file: Path, settings: SearchSettings) -> Fo
         modified=status.st_mtime_ns,
         size=status.st_size,
     )
+
+
+def _is_wanted(name: str, settings: SearchSettings) -> bool:
+    included = any(fnmatch(name.lower(), pattern.lower()) for pattern in settings.include)
+    return included and not _is_excluded(name, settings) and can_read(Path(name))
 
 
 def _is_excluded(name: str, settings: SearchSettings) -> bool:

@@ -1,7 +1,8 @@
 """The index: one SQLite file with FTS5, ranked by BM25.
 
 Everything here is sync and meant for a worker thread. Several servers may share the file: it is
-written in short transactions (WAL). A broken or outdated file is thrown away and built again.
+written in short transactions (WAL). A broken or outdated index is thrown away and built again; a
+file that is something else is left alone.
 """
 
 import contextlib
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 VERSION = 1
 """Of the schema; a file of another version is built again."""
 
+APPLICATION = int.from_bytes(b"mcks")
+"""In the header of the file (https://sqlite.org/fileformat.html, section 1.3), tells that it is
+ours."""
+
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS documents (
   id INTEGER PRIMARY KEY,
@@ -37,11 +42,22 @@ CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(
 PRAGMA user_version = {VERSION};
 """
 
+BROKEN = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""Primary result codes of a damaged file; our own statements have no other cause for an error."""
+
 BUSY = 10.0
 """Seconds to wait for another server that writes."""
 
 BEFORE, AFTER = "**", "**"
 """What stands around a match in a snippet."""
+
+
+class UnusableIndexError(Exception):
+    """The index cannot be made, read or written; the message tells the operator why."""
+
+
+class BrokenIndexError(UnusableIndexError):
+    """The index is damaged or outdated: `Index.rebuild` helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +80,17 @@ class Hit:
 
 
 def default_path(settings: SearchSettings) -> Path:
-    """The index file in the user's cache folder, one for each set of folders."""
+    """The index file in the user's cache folder, one for each choice of documents."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    named = "\n".join(f"{label}={folder}" for label, folder in sorted(settings.folders.items()))
-    return cache / "mcpkit" / f"search-{sha256(named.encode()).hexdigest()[:16]}.sqlite"
+    chosen = settings.model_dump_json(include={"folders", "include", "exclude", "max_file_size"})
+    return cache / "mcpkit" / f"search-{sha256(chosen.encode()).hexdigest()[:16]}.sqlite"
 
 
 class Index:
     """The index file.
+
+    Every method raises `BrokenIndexError` when the file is damaged, and `UnusableIndexError` when
+    it cannot be used for another reason: no permission, disk full, locked for too long.
 
     Args:
         path: Where it is, or is to be made.
@@ -82,15 +101,19 @@ class Index:
 
     def prepare(self) -> None:
         """Make the file, or make it anew when it is broken or outdated."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._create()
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as exc:
-            logger.warning("The index %s is broken (%s): building it again", self.path, exc)
-            self._discard()
-            self._create()
+        except BrokenIndexError as exc:
+            logger.warning("%s: building it again", exc)
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        """Make the file anew, empty."""
+        with self._explained():
+            self._check_ours()
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+        self._create()
 
     def known(self) -> dict[str, tuple[int, int]]:
         """Path to time of modification and size, for every document."""
@@ -184,24 +207,50 @@ class Index:
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """Open a connection of one's own; commit at the end, or roll back."""
-        database = sqlite3.connect(self.path, timeout=BUSY)
-        try:
-            with database:
-                yield database
-        finally:
-            database.close()
+        with self._explained(), contextlib.closing(self._connect()) as database, database:
+            yield database
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=BUSY)
 
     def _create(self) -> None:
-        with contextlib.closing(sqlite3.connect(self.path, timeout=BUSY)) as database:
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version not in {0, VERSION}:
-                raise sqlite3.DatabaseError(f"schema version {version}")
-            database.execute("PRAGMA journal_mode = WAL")
-            (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
-            database.executescript(SCHEMA)
+        with self._explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._check_ours()
+            with contextlib.closing(self._connect()) as database:
+                (version,) = database.execute("PRAGMA user_version").fetchone()
+                if version not in {0, VERSION}:
+                    raise BrokenIndexError(f"The index {self.path} is of version {version}")
+                # Before WAL, so that it stands in the file itself from the beginning.
+                database.execute(f"PRAGMA application_id = {APPLICATION}")
+                database.execute("PRAGMA journal_mode = WAL")
+                (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+                if verdict != "ok":
+                    raise BrokenIndexError(f"The index {self.path} is broken ({verdict})")
+                database.executescript(SCHEMA)
 
-    def _discard(self) -> None:
-        for ending in ("", "-wal", "-shm"):
-            Path(f"{self.path}{ending}").unlink(missing_ok=True)
+    def _check_ours(self) -> None:
+        """Make sure that what may be thrown away is an index, or nothing yet."""
+        header = b""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                header = file.read(100)
+        if header and int.from_bytes(header[68:72]) != APPLICATION:
+            raise UnusableIndexError(
+                f"{self.path} is not an index of documents: delete it, or set "
+                "plugins.search.index_path to another path"
+            )
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            code = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if code in BROKEN:
+                raise BrokenIndexError(f"The index {self.path} is broken ({exc})") from exc
+            raise UnusableIndexError(f"Cannot use the index {self.path}: {exc}") from exc
+        except OSError as exc:
+            raise UnusableIndexError(
+                f"Cannot use the index {self.path}: {exc.strerror or exc}"
+            ) from exc

@@ -1,9 +1,10 @@
 """What the operator may set under `[plugins.search]`."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from mcpkit import PluginSettings
 
@@ -88,14 +89,25 @@ class SearchSettings(PluginSettings):
             found[label] = resolved
         return found
 
-    @model_validator(mode="after")
-    def _backend_is_complete(self) -> "SearchSettings":
+    @field_validator("index_path")
+    @classmethod
+    def _at_home(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser()
+
+    @field_validator("brave_api_key", "tavily_api_key")
+    @classmethod
+    def _fit_for_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+            raise ValueError("the key has spaces, line ends or letters that no HTTP header carries")
+        return key
+
+    @property
+    def missing_for_web(self) -> str | None:
+        """The setting that the chosen web backend lacks; None when it lacks nothing."""
         needs = {
             "searxng": ("searxng_url", self.searxng_url),
             "brave": ("brave_api_key", self.brave_api_key),
             "tavily": ("tavily_api_key", self.tavily_api_key),
         }
         name, value = needs.get(self.web_backend, ("", "set"))
-        if not value:
-            raise ValueError(f"web_backend {self.web_backend!r} needs {name}")
-        return self
+        return None if value else name

@@ -46,8 +46,8 @@ def read_text(path: Path) -> Text:
         if path.suffix.lower() == ".pdf":
             return _pdf(path)
         raw = path.read_bytes()
-    except OSError as exc:
-        raise UnreadableError(exc.strerror or str(exc)) from exc
+    except (OSError, ValueError) as exc:
+        raise UnreadableError(getattr(exc, "strerror", None) or str(exc)) from exc
     if b"\0" in raw[:8192]:
         raise UnreadableError("it is binary")
     content = raw.decode("utf-8-sig", errors="replace")
@@ -101,8 +101,11 @@ class _Reader(HTMLParser):
 
 def _html(content: str, fallback: str) -> Text:
     reader = _Reader()
-    reader.feed(content)
-    reader.close()
+    try:
+        reader.feed(content)
+        reader.close()
+    except (AssertionError, ValueError) as exc:
+        raise UnreadableError(f"the page is broken: {exc}") from exc
     lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
     title = " ".join("".join(reader.title).split())
     return Text(title or fallback, "\n".join(line for line in lines if line))
@@ -111,13 +114,14 @@ def _html(content: str, fallback: str) -> Text:
 def _pdf(path: Path) -> Text:
     try:
         from pypdf import PdfReader  # noqa: PLC0415  # an optional dependency
-        from pypdf.errors import PyPdfError  # noqa: PLC0415
     except ImportError as exc:
         raise UnreadableError("PDF needs mcpkit-plugin-search[pdf]") from exc
     try:
         reader = PdfReader(path)
         body = "\n\n".join(page.extract_text() for page in reader.pages)
         title = (reader.metadata.title or "").strip() if reader.metadata else ""
-    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError) as exc:
+    except OSError:
+        raise
+    except Exception as exc:  # a broken file makes a reader raise anything
         raise UnreadableError(f"the PDF is broken: {type(exc).__name__}") from exc
     return Text(title or path.stem, body)

@@ -190,7 +190,7 @@ class Tavily:
 
 
 def choose(settings: SearchSettings) -> Backend | None:
-    """The backend of the settings; None when there is none."""
+    """The backend of the settings; None when there is none, or it lacks a setting."""
     if settings.web_backend == "searxng" and settings.searxng_url:
         return Searxng(settings.searxng_url)
     if settings.web_backend == "brave" and settings.brave_api_key:
@@ -215,12 +215,17 @@ class WebSearch:
             WebSearchError: The backend did not deliver.
         """
         question = self.backend.ask(query, count)
-        for retry in range(self.retries + 1):
-            response = await self._send(question)
+        response = await self._send(question)
+        for retry in range(self.retries):
             wait = _wait(response, retry)
-            if response.status_code not in PASSING or retry == self.retries or wait > MAX_WAIT:
+            if wait > MAX_WAIT or (response is not None and response.status_code not in PASSING):
                 break
             await anyio.sleep(wait)
+            response = await self._send(question)
+        if response is None:
+            raise WebSearchError(
+                f"{self.backend.name} cannot be reached; tell the user that web search is down"
+            )
         if response.status_code != httpx2.codes.OK:
             raise WebSearchError(self._refused(response.status_code))
         try:
@@ -230,7 +235,8 @@ class WebSearch:
                 f"{self.backend.name} gave an answer that cannot be understood; try again later"
             ) from exc
 
-    async def _send(self, question: Question) -> httpx2.Response:
+    async def _send(self, question: Question) -> httpx2.Response | None:
+        """Ask once; None when the backend cannot be reached."""
         try:
             return await self.http.request(
                 question.method,
@@ -241,10 +247,8 @@ class WebSearch:
             )
         except httpx2.TimeoutException as exc:
             raise WebSearchError(f"{self.backend.name} did not answer in time; try again") from exc
-        except httpx2.HTTPError as exc:
-            raise WebSearchError(
-                f"{self.backend.name} cannot be reached; tell the user that web search is down"
-            ) from exc
+        except httpx2.HTTPError:
+            return None
 
     def _refused(self, status: int) -> str:
         if status == 429:
@@ -259,7 +263,7 @@ class WebSearch:
         return f"{self.backend.name} refused the query (HTTP {status}); write it more simply"
 
 
-def _wait(response: httpx2.Response, retry: int) -> float:
-    asked = response.headers.get("Retry-After", "")
+def _wait(response: httpx2.Response | None, retry: int) -> float:
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
     jitter = random.uniform(0, 0.3 * 2**retry)  # noqa: S311 - not for secrets
     return float(asked) + jitter if asked.isdecimal() else jitter

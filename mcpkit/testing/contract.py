@@ -15,7 +15,6 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from mcp.shared.exceptions import MCPError
 
-from mcpkit.core.suggestions import nearest
 from mcpkit.testing.memory import Mode, connect
 
 UNKNOWN = "surely_not_an_argument"
@@ -132,18 +131,30 @@ def _check_tool(name: str, tool: Any) -> Iterator[Finding]:
 async def _check_errors(
     client: mcp.Client, catalogue: Mapping[str, Mapping[str, Any]]
 ) -> AsyncIterator[Finding]:
-    """Calls with a wrong argument must say which; nothing is run by them."""
-    for name in catalogue["tool"]:
-        try:
-            result = await client.call_tool(name, {UNKNOWN: 1})
-        except MCPError as exc:
-            text, is_error = exc.message, True
-        else:
-            text = " ".join(getattr(block, "text", "") for block in result.content)
-            is_error = bool(result.is_error)
-        if not is_error:
+    """Calls with a wrong or missing argument must say which; nothing is run by them."""
+    for name, tool in catalogue["tool"].items():
+        text = await _error(client, name, {UNKNOWN: 1})
+        if text is None:
             yield Finding(component=name, problem="It accepts arguments that it does not know")
-        elif UNKNOWN not in text and nearest(UNKNOWN, text.split()) is None:
+        elif UNKNOWN not in text:
             yield Finding(
                 component=name, problem=f"Its error does not name the wrong argument: {text}"
             )
+        for required in tool.input_schema.get("required", ())[:1]:
+            text = await _error(client, name, {})
+            if text is None:
+                yield Finding(component=name, problem=f"It can be called without {required!r}")
+            elif required not in text:
+                yield Finding(
+                    component=name, problem=f"Its error does not name the missing argument: {text}"
+                )
+
+
+async def _error(client: mcp.Client, tool: str, arguments: dict[str, Any]) -> str | None:
+    """What the model reads when it calls a tool wrongly; None when the call succeeds."""
+    try:
+        result = await client.call_tool(tool, arguments)
+    except MCPError as exc:
+        return exc.message
+    text = " ".join(getattr(block, "text", "") for block in result.content)
+    return text if result.is_error else None

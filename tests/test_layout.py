@@ -19,44 +19,83 @@ FLOORS: tuple[frozenset[str], ...] = (
             "context",
             "descriptors",
             "errors",
+            "extensions",
             "groups",
-            "middleware",
             "naming",
             "settings",
             "suggestions",
+            "tasks",
+            "tasks.records",
+            "tasks.session",
             "threads",
-            "wording",
+            "transports.events",
             "transports.messages",
+            "wording",
         ]
     ),
-    frozenset(["contributions", "draining", "sources"]),
     frozenset(
         [
+            "contributions",
+            "middleware",
+            "schemas",
+            "skills",
+            "sources",
+            "tasks.changes",
+            "tasks.sqlite",
+        ]
+    ),
+    frozenset(
+        [
+            "calls",
             "components",
-            "transports.lines",
+            "draining",
             "transports.probes",
             "transports.sse",
             "transports.streamable_http",
             "transports.websocket",
         ]
     ),
-    frozenset(["calls", "handlers", "hookspecs", "status", "transports.guard", "transports.stdio"]),
+    frozenset(
+        [
+            "extensions.apps",
+            "handlers",
+            "hookspecs",
+            "status",
+            "transports.guard",
+            "transports.lines",
+        ]
+    ),
     frozenset(
         [
             "adoption",
             "discovery",
             "hooks",
+            "outcomes",
             "plugin",
             "registry",
             "resources",
-            "transports",
+            "tasks.running",
             "transports.http",
+            "transports.stdio",
         ]
     ),
-    frozenset(["building", "filling", "lifespan", "loading", "running", "server"]),
-    frozenset({"validation"}),
-    frozenset({"app"}),
-    frozenset({"serving"}),
+    frozenset(
+        [
+            "building",
+            "composition",
+            "extensions.tasks",
+            "filling",
+            "lifespan",
+            "lists",
+            "loading",
+            "running",
+            "transports",
+        ]
+    ),
+    frozenset(["answers", "extensions.skills"]),
+    frozenset(["server", "validation"]),
+    frozenset(["app"]),
+    frozenset(["serving"]),
 )
 """Modules of the core by floor, the lowest first: each imports from lower floors only."""
 

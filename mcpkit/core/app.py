@@ -6,8 +6,7 @@ serve.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,24 +23,29 @@ from mcp.server.subscriptions import (
 from mcpkit.core import transports as builtin_transports
 from mcpkit.core.calls import Caller
 from mcpkit.core.components import ComponentKind
+from mcpkit.core.composition import Composition
 from mcpkit.core.contributions import Transport
 from mcpkit.core.discovery import discover, refuse_duplicates, select
 from mcpkit.core.errors import NotFoundError, PluginError
+from mcpkit.core.extensions.apps import apps_extension
+from mcpkit.core.extensions.skills import skills_extension
+from mcpkit.core.extensions.tasks import tasks_extension
 from mcpkit.core.filling import Origin
 from mcpkit.core.groups import ungrouped
 from mcpkit.core.hooks import ask_for_items, create_manager
 from mcpkit.core.lifespan import open_lifespans
 from mcpkit.core.loading import load
 from mcpkit.core.middleware import Gate
+from mcpkit.core.outcomes import log_failure, log_outcome, refuse_strict
 from mcpkit.core.registry import Registry
 from mcpkit.core.running import Running
-from mcpkit.core.server import Composition, compose
+from mcpkit.core.server import compose
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.tasks.running import Tasks, open_tasks
+from mcpkit.core.tasks.sqlite import SqliteTaskStore, default_path
 from mcpkit.core.validation import Plan, validate
-
-logger = logging.getLogger(__name__)
 
 BUILT_IN = "mcpkit"
 """The name under which our own transports and routes are registered."""
@@ -105,7 +109,7 @@ class App:
         bus = InMemorySubscriptionBus()
 
         async def retire(record: PluginRecord) -> None:
-            _log_failure(record)
+            log_failure(record)
             for kind in self.registry.remove(record.name):
                 await bus.publish(_CHANGES[kind]())
 
@@ -118,11 +122,23 @@ class App:
                         await retire(record)
                 self._refuse_strict()
                 gate = Gate()
-                server, listen = compose(self._composition(states, bus, gate))
-                yield Running(
-                    server=server, settings=self.settings, gate=gate, listen=listen,
-                    records=self.records, states=states, manager=self.manager,
-                )  # fmt: skip
+                async with self._tasks(gate) as tasks:
+                    server, listen = compose(self._composition(states, bus, gate, tasks))
+                    yield Running(
+                        server=server, settings=self.settings, gate=gate, listen=listen,
+                        records=self.records, states=states, manager=self.manager,
+                    )  # fmt: skip
+
+    @asynccontextmanager
+    async def _tasks(self, gate: Gate) -> AsyncIterator[Tasks | None]:
+        """Keep tasks, if a tool may become one."""
+        if all(tool.task == "forbidden" for tool in self.registry.tools.values()):
+            yield None
+            return
+        store = SqliteTaskStore(self.settings.tasks.path or default_path())
+        store.prepare()
+        async with open_tasks(store, self.settings.tasks, gate) as tasks:
+            yield tasks
 
     def routes(self, running: Running) -> list[Any]:
         """Collect the routes of the shared HTTP port: ours, then those of plugins.
@@ -145,7 +161,7 @@ class App:
                 )
             except PluginError as exc:
                 record.fail(Stage.SERVE, exc)
-                _log_failure(record)
+                log_failure(record)
                 self.registry.remove(record.name)
         self._refuse_strict()
         return routes
@@ -155,9 +171,22 @@ class App:
             refuse_strict(self.records, self.settings)
 
     def _composition(
-        self, states: Mapping[str, Any], bus: InMemorySubscriptionBus, gate: Gate
+        self,
+        states: Mapping[str, Any],
+        bus: InMemorySubscriptionBus,
+        gate: Gate,
+        tasks: Tasks | None,
     ) -> Composition:
         loaded = self.loaded
+        tools = self.registry.tools.values()
+        ours = (
+            apps_extension(tools),
+            skills_extension(
+                [skill for record in loaded for skill in record.catalogue.skills],
+                self.settings.lists,
+            ),
+            None if tasks is None else tasks_extension(tools, tasks),
+        )
         return Composition(
             settings=self.settings,
             instructions=tuple(filter(None, (record.catalogue.instructions for record in loaded))),
@@ -170,6 +199,11 @@ class App:
             plugin_settings={record.name: record.settings for record in loaded},
             bus=bus,
             gate=gate,
+            extensions=(
+                *((BUILT_IN, item) for item in ours if item is not None),
+                *((record.name, item) for record in loaded for item in record.catalogue.extensions),
+            ),
+            tasks=tasks,
         )
 
     def _timeout(self, plugin: str, wish: float | None) -> float:
@@ -225,7 +259,7 @@ def build(
             record.status, record.stage = Status.LOADED, Stage.SERVE
             transports.update((item.name, item) for item in record.catalogue.transports)
     for record in records:
-        _log_outcome(record)
+        log_outcome(record)
     if not lenient:
         refuse_strict(records, settings)
     return App(
@@ -236,42 +270,3 @@ def build(
         manager=manager,
         lenient=lenient,
     )
-
-
-def refuse_strict(records: Sequence[PluginRecord], settings: Settings) -> None:
-    """Refuse to go on when a plugin that must be there has failed.
-
-    Raises:
-        PluginError: The first one that failed.
-    """
-    for record in records:
-        if record.error is not None and (settings.strict or settings.plugin(record.name).strict):
-            raise PluginError(
-                f"Plugin {record.label} failed, and it is strict: {record.error.message}",
-                hint=record.error.hint,
-            ) from record.error
-
-
-def _log_outcome(record: PluginRecord) -> None:
-    if record.error is not None:
-        _log_failure(record)
-    elif record.is_slow:
-        logger.warning("Plugin %s took %.1f s to import", record.label, record.import_seconds)
-    else:
-        logger.debug("Plugin %s is %s", record.label, record.status)
-
-
-def _log_failure(record: PluginRecord) -> None:
-    error = record.error
-    if error is None:
-        return
-    logger.error(
-        "Plugin %s failed (%s): %s%s",
-        record.label,
-        record.stage,
-        error.message,
-        f"\nhint: {error.hint}" if error.hint else "",
-    )
-    cause = error.__cause__
-    if cause is not None:
-        logger.debug("Plugin %s failed because of:", record.label, exc_info=cause)

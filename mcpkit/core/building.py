@@ -6,7 +6,7 @@ Schemas, URI templates and prompt rendering are the SDK's; names, errors and thr
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mcp_types as types
@@ -27,8 +27,10 @@ from mcpkit.core.errors import (
     OutputError,
     PluginContractError,
 )
+from mcpkit.core.extensions.apps import tool_meta
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
 from mcpkit.core.resources import build_resource
+from mcpkit.core.schemas import check_input_schema, checker
 from mcpkit.core.threads import WorkerThreads
 
 MAX_COMPLETIONS = 100
@@ -76,12 +78,10 @@ def _build_tool(
         meta=declaration.meta,
         structured_output=declaration.structured_output,
     )
-    schema = {**tool.parameters, "additionalProperties": False}
-    schema.setdefault("properties", {})
+    schema, prepare = _input(declaration, tool)
 
     async def run(arguments: Mapping[str, Any], context: Any) -> Any:
-        refuse_unknown(arguments, schema["properties"])
-        result = await unwrapped(tool.run(dict(arguments), context))
+        result = await unwrapped(tool.run(prepare(arguments), context))
         try:
             return tool.fn_metadata.convert_result(result)
         except Exception as exc:  # plugin code: serialisers may raise anything
@@ -100,11 +100,43 @@ def _build_tool(
             output_schema=tool.output_schema,
             annotations=tool.annotations,
             icons=tool.icons,
-            _meta=tool.meta,
+            _meta=tool_meta(declaration.meta, declaration.app),
         ),
         run=run,
         timeout=declaration.timeout,
+        cache=declaration.cache,
+        task=declaration.task,
     )
+
+
+def _input(
+    declaration: ToolDeclaration, tool: Tool
+) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], dict[str, Any]]]:
+    """The input schema of a tool, and what checks a call's arguments for its function."""
+    if declaration.input_schema is None:
+        schema = {**tool.parameters, "additionalProperties": False}
+        schema.setdefault("properties", {})
+        check_input_schema(declaration.name, schema)
+
+        def spread(arguments: Mapping[str, Any]) -> dict[str, Any]:
+            refuse_unknown(arguments, schema["properties"])
+            return dict(arguments)
+
+        return schema, spread
+    takes = list(tool.parameters.get("properties", {}))
+    if len(takes) != 1:
+        raise PluginContractError(
+            f"Its tool {declaration.name!r} has a schema of its own, but its function takes "
+            f"{len(takes)} arguments instead of one",
+            hint="Write def tool(arguments: dict[str, Any]), with ctx: Context after it if needed",
+        )
+    check = checker(declaration.name, declaration.input_schema)
+
+    def whole(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        check(arguments)
+        return {takes[0]: dict(arguments)}
+
+    return declaration.input_schema, whole
 
 
 def _build_prompt(
@@ -157,6 +189,7 @@ def _build_prompt(
             icons=prompt.icons,
         ),
         run=run,
+        cache=declaration.cache,
     )
 
 
@@ -177,6 +210,7 @@ def _adopt(declaration: ReadyDeclaration, plugin: str, exposed: str) -> Componen
         run=declaration.run,
         match=declaration.match,
         timeout=declaration.timeout,
+        cache=declaration.cache,
     )
 
 

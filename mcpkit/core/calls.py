@@ -29,7 +29,6 @@ from mcp.server.mcpserver.exceptions import (
 )
 from mcp.shared.exceptions import MCPError
 
-from mcpkit.core.components import Component
 from mcpkit.core.contributions import Call, Middleware
 from mcpkit.core.errors import (
     ArgumentsError,
@@ -58,19 +57,18 @@ class Caller:
     middleware: Sequence[Middleware]
     timeout: Callable[[str, float | None], float]
 
-    async def run(self, component: Component, call: Call) -> Any:
-        """Run a component's handler and return its wire result.
+    async def run(self, call: Call, wish: float | None, run: Run) -> Any:
+        """Run a call and return its wire result.
+
+        Args:
+            call: What is run.
+            wish: Seconds that its component asks for; None for what the operator allows.
+            run: Runs the handler itself.
 
         Raises:
             Exception: What the handler or a middleware raised.
             CallTimeoutError: It took too long.
         """
-        return await self.run_with(
-            call, component.timeout, lambda call: component.run(call.arguments, call.context)
-        )
-
-    async def run_with(self, call: Call, wish: float | None, run: Run) -> Any:
-        """Run a call; `wish` is the timeout that its component asks for, in seconds."""
         seconds = self.timeout(call.plugin, wish)
         with anyio.move_on_after(seconds) as scope:
             return await self._step(run, 0, call)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mcpkit.core.contributions import Middleware, Transport
+from mcpkit.core.contributions import Extension, Middleware, Transport
+from mcpkit.core.skills import Skill
 
 if TYPE_CHECKING:  # only for annotations: declaring a tool must not import the SDK
+    from mcp.server.caching import CacheHint
     from mcp.server.mcpserver.resources.templates import ResourceSecurity
     from mcp_types import Annotations, Icon, ToolAnnotations
 
@@ -21,6 +24,10 @@ Handler = Callable[..., Any]
 """The function behind a component, sync or async."""
 
 ComponentKind = Literal["tool", "resource", "resource_template", "prompt"]
+
+
+TaskSupport = Literal["forbidden", "optional", "required"]
+"""Whether a tool may run as a task, which outlives the request and its connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,10 @@ class ToolDeclaration:
     meta: dict[str, Any] | None = None
     structured_output: bool | None = None
     timeout: float | None = None
+    input_schema: dict[str, Any] | None = None
+    app: str | None = None
+    task: TaskSupport = "forbidden"
+    cache: CacheHint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,7 @@ class ResourceDeclaration:
     annotations: Annotations | None = None
     meta: dict[str, Any] | None = None
     security: ResourceSecurity | None = None
+    cache: CacheHint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +75,14 @@ class PromptDeclaration:
     title: str | None = None
     description: str | None = None
     icons: list[Icon] | None = None
+    cache: CacheHint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillsDeclaration:
+    """A folder whose subfolders are skills, each with a `SKILL.md` (agentskills.io)."""
+
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +111,7 @@ class ReadyDeclaration:
     run: Run
     match: Callable[[str], dict[str, Any] | None] | None = None
     timeout: float | None = None
+    cache: CacheHint | None = None
 
 
 Declaration = (
@@ -98,6 +119,7 @@ Declaration = (
     | ResourceDeclaration
     | PromptDeclaration
     | CompletionDeclaration
+    | SkillsDeclaration
     | ReadyDeclaration
 )
 
@@ -115,6 +137,9 @@ class Component:
         run: Runs the handler.
         match: For templates: URI to the template's arguments, or None.
         timeout: Seconds a call may take; None for the default.
+        cache: How long clients may keep what it returns or its place in a list, and for whom.
+        task: Whether a tool runs as a task when the client can follow one.
+        listed: Whether lists show it; one that is not can be read by its URI all the same.
     """
 
     kind: ComponentKind
@@ -125,6 +150,9 @@ class Component:
     run: Run
     match: Callable[[str], dict[str, Any] | None] | None = None
     timeout: float | None = None
+    cache: CacheHint | None = None
+    task: TaskSupport = "forbidden"
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,5 +173,7 @@ class Catalogue:
     components: tuple[Component, ...] = ()
     completer: Completer | None = None
     instructions: str | None = None
+    skills: tuple[Skill, ...] = ()
+    extensions: tuple[Extension, ...] = ()
     middleware: tuple[Middleware, ...] = ()
     transports: tuple[Transport, ...] = ()

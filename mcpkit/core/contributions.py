@@ -14,11 +14,12 @@ if TYPE_CHECKING:  # only for annotations: a plugin is imported without the SDK'
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
     from mcp.server.lowlevel import Server
     from mcp.shared.message import SessionMessage
+    from pydantic import BaseModel
     from starlette.routing import BaseRoute
 
     from mcpkit.core.settings import Settings
 
-CallKind = Literal["tool", "resource", "prompt", "completion"]
+CallKind = Literal["tool", "resource", "prompt", "completion", "method"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Call:
     Attributes:
         kind: What is run.
         plugin: Name of the plugin that owns the handler.
-        name: Exposed name of a tool or prompt; URI of a resource.
+        name: Exposed name of a tool or prompt; URI of a resource; name of an extension's method.
         arguments: Arguments as the client sent them, not yet validated.
         context: The handler's `mcpkit.Context`.
     """
@@ -68,6 +69,36 @@ class Health:
     ready: bool = True
     message: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A request method beyond the specification, which an extension adds.
+
+    Attributes:
+        name: As it stands on the wire, such as `acme/reload`; no method of the specification.
+        params: Model of its parameters, derived from `mcp_types.RequestParams`.
+        handler: Async function of `(ctx, params)`; returns a mapping or model with the result.
+    """
+
+    name: str
+    params: type[BaseModel]
+    handler: Callable[[Any, Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """An extension of the protocol (SEP-2133), as capabilities advertise it.
+
+    Attributes:
+        identifier: Reverse-DNS prefix and name, such as `com.example/reload`.
+        settings: What is advertised with it.
+        methods: What clients may ask.
+    """
+
+    identifier: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    methods: tuple[Method, ...] = ()
 
 
 class Endpoint(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from anyio import get_cancelled_exc_class
@@ -21,6 +22,11 @@ from mcpkit.core.errors import ArgumentsError, HandlerExitedError
 from mcpkit.core.suggestions import did_you_mean
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wording import Problem, describe_errors
+
+body_begins: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar(
+    "body_begins", default=None
+)
+"""Told when a plugin's own code begins: arguments were checked and questions answered."""
 
 
 class _Raised(Exception):  # noqa: N818  # an envelope, not an error of its own
@@ -43,6 +49,9 @@ def guarded(handler: Handler, threads: WorkerThreads) -> Callable[..., Awaitable
 
     @functools.wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Any:
+        begins = body_begins.get()
+        if begins is not None:
+            await begins()
         try:
             if is_async:
                 return await function(*args, **kwargs)

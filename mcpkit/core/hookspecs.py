@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from mcpkit.core.components import Declaration
-from mcpkit.core.contributions import Endpoint, Health, Middleware, Transport
+from mcpkit.core.contributions import Endpoint, Extension, Health, Middleware, Transport
 
 if TYPE_CHECKING:  # only for annotations: hooks are declared without importing these
     import click
@@ -47,6 +47,16 @@ def mcpkit_components() -> Iterable[Declaration] | None:
 
     When: after its settings were read. What comes back is checked; one illegal component fails
     the plugin, and nothing of it is registered.
+    """
+
+
+@hookspec
+def mcpkit_extensions(settings: Any) -> Iterable[Extension] | None:
+    """Extensions of the protocol: identifiers to advertise, and request methods to answer.
+
+    When: after its components were checked. Two plugins that claim the same identifier or method
+    are both refused. Apps, skills and tasks are the host's own: see `Plugin.tool` and
+    `Plugin.skills`.
     """
 
 

@@ -6,6 +6,8 @@ boundary seals the state of multi-round calls.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anyio
@@ -13,6 +15,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
+
+from mcpkit.core.settings import RequestStateSettings
 
 STOPPING = 503
 """JSON-RPC error code of a request that arrives while the server stops (outside MCP's range)."""
@@ -76,9 +80,15 @@ class Gate:
             raise MCPError(STOPPING, "The server is stopping; try again in a moment")
         if ctx.method == LISTEN:
             return await call_next(ctx)
+        with self.holding():
+            return await call_next(ctx)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Count something that is to be finished before the server stops."""
         self._in_flight += 1
         try:
-            return await call_next(ctx)
+            yield
         finally:
             self._in_flight -= 1
             self._settle()
@@ -88,8 +98,13 @@ class Gate:
             self._idle.set()
 
 
-def install(server: Server[Any], gate: Gate) -> None:
+def install(server: Server[Any], gate: Gate, settings: RequestStateSettings) -> None:
     """Put our middleware behind the SDK's own."""
-    security = RequestStateSecurity.ephemeral()
+    keys = [key.get_secret_value() for key in settings.keys]
+    security = (
+        RequestStateSecurity(keys=keys, ttl=settings.ttl)
+        if keys
+        else RequestStateSecurity.ephemeral(ttl=settings.ttl)
+    )
     server.middleware.append(gate)
     server.middleware.append(RequestStateBoundary(security, default_audience=server.name))

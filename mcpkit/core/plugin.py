@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcpkit.core import hookspecs
@@ -16,10 +17,13 @@ from mcpkit.core.components import (
     Declaration,
     PromptDeclaration,
     ResourceDeclaration,
+    SkillsDeclaration,
+    TaskSupport,
     ToolDeclaration,
 )
 
 if TYPE_CHECKING:  # only for annotations: a plugin is declared without importing the SDK
+    from mcp.server.caching import CacheHint
     from mcp.server.mcpserver.resources.templates import ResourceSecurity
     from mcp_types import Annotations, Icon, ToolAnnotations
     from pydantic import BaseModel
@@ -64,6 +68,10 @@ class Plugin:
         meta: dict[str, Any] | None = None,
         structured_output: bool | None = None,
         timeout: float | None = None,
+        input_schema: dict[str, Any] | None = None,
+        app: str | None = None,
+        task: TaskSupport = "forbidden",
+        cache: CacheHint | None = None,
     ) -> Callable[[HandlerT], HandlerT]:
         """Declare a tool; the function's signature is its schema, its docstring its description.
 
@@ -77,6 +85,12 @@ class Plugin:
             structured_output: Whether results carry structured content; by default when the return
                 type allows it.
             timeout: Seconds a call may take, instead of the operator's `calls.timeout`.
+            input_schema: JSON Schema 2020-12 of the arguments, instead of the signature; the
+                function then takes one mapping, which was validated.
+            app: `ui://` resource of this plugin that hosts show with the result (MCP Apps).
+            task: Whether a call runs as a task, which the client follows by its id: `optional`
+                when the client can, `required` to refuse clients that cannot.
+            cache: How long clients may keep the list with this tool, and for whom.
         """
         _refuse_bare(name, "tool")
 
@@ -92,6 +106,10 @@ class Plugin:
                     meta=meta,
                     structured_output=structured_output,
                     timeout=timeout,
+                    input_schema=input_schema,
+                    app=app,
+                    task=task,
+                    cache=cache,
                 )
             )
             return handler
@@ -110,6 +128,7 @@ class Plugin:
         annotations: Annotations | None = None,
         meta: dict[str, Any] | None = None,
         security: ResourceSecurity | None = None,
+        cache: CacheHint | None = None,
     ) -> Callable[[HandlerT], HandlerT]:
         """Declare a resource, or a resource template when `uri` has `{variables}`.
 
@@ -124,6 +143,7 @@ class Plugin:
             meta: `_meta` of the resource.
             security: What values a template's variables may not have; by default no path
                 traversal, absolute path or NUL.
+            cache: How long clients may keep what was read, and for whom.
         """
         _refuse_bare(uri, "resource")
 
@@ -140,6 +160,7 @@ class Plugin:
                     annotations=annotations,
                     meta=meta,
                     security=security,
+                    cache=cache,
                 )
             )
             return handler
@@ -153,6 +174,7 @@ class Plugin:
         title: str | None = None,
         description: str | None = None,
         icons: list[Icon] | None = None,
+        cache: CacheHint | None = None,
     ) -> Callable[[HandlerT], HandlerT]:
         """Declare a prompt; the function returns a string, a message, or a list of them.
 
@@ -161,6 +183,7 @@ class Plugin:
             title: Name for people.
             description: The docstring by default.
             icons: Icons for user interfaces.
+            cache: How long clients may keep the list with this prompt, and for whom.
         """
         _refuse_bare(name, "prompt")
 
@@ -172,11 +195,20 @@ class Plugin:
                     title=title,
                     description=description,
                     icons=icons,
+                    cache=cache,
                 )
             )
             return handler
 
         return declare
+
+    def skills(self, folder: str | Path) -> None:
+        """Ship skills: each subfolder with a `SKILL.md` is one (SEP-2640, agentskills.io).
+
+        Args:
+            folder: Usually `Path(__file__).parent / "skills"`, shipped as package data.
+        """
+        self._declarations.append(SkillsDeclaration(folder=Path(folder)))
 
     def completion(self) -> Callable[[HandlerT], HandlerT]:
         """Declare the function that completes arguments of this plugin's prompts and templates.

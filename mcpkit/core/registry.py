@@ -142,6 +142,12 @@ def _claims(record: PluginRecord) -> list[Claim]:
     return [
         *((component.kind, component.exposed, record.name) for component in catalogue.components),
         *(("transport", transport.name, record.name) for transport in catalogue.transports),
+        *(("extension", item.identifier, record.name) for item in catalogue.extensions),
+        *(
+            ("method", method.name, record.name)
+            for item in catalogue.extensions
+            for method in item.methods
+        ),
     ]
 
 

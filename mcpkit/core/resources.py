@@ -23,6 +23,7 @@ from mcp.shared.uri_template import UriTemplate
 
 from mcpkit.core.components import Component, ResourceDeclaration
 from mcpkit.core.errors import PluginContractError, ResourceNotFoundError
+from mcpkit.core.extensions.apps import mime_type
 from mcpkit.core.handlers import description, guarded, unwrapped
 from mcpkit.core.threads import WorkerThreads
 
@@ -43,7 +44,7 @@ def build_resource(
         name=declaration.name,
         title=declaration.title,
         description=description(declaration.description, declaration.handler),
-        mime_type=declaration.mime_type,
+        mime_type=mime_type(declaration.uri, declaration.mime_type),
         icons=declaration.icons,
         annotations=declaration.annotations,
         meta=declaration.meta,
@@ -80,6 +81,7 @@ def build_resource(
         else types.Resource(uri=declaration.uri, **common),
         run=run,
         match=match if is_template else None,
+        cache=declaration.cache,
     )
 
 

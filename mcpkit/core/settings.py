@@ -6,6 +6,7 @@ own model gets.
 """
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,6 +24,9 @@ PLUGIN_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
 MIN_API_KEY_LENGTH = 16
 """Shorter API keys are refused: they can be guessed."""
+
+MIN_STATE_KEY_BYTES = 32
+"""Shorter keys for sealing request state are refused, as the SDK refuses them."""
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
@@ -73,6 +77,15 @@ class HttpSettings(Section):
     max_connections: int | None = Field(
         None, ge=1, description="Most concurrent connections; above it the answer is 503"
     )
+    resumable_events: int = Field(
+        256,
+        ge=0,
+        description="Messages kept per session of the 2025 protocols, so that a client that lost "
+        "its connection can resume; 0 keeps none",
+    )
+    retry_interval: float = Field(
+        1.0, gt=0, description="Seconds after which such a client is told to reconnect"
+    )
     json_response: bool = Field(
         False, description="Answer JSON instead of an event stream; loses progress and logging"
     )
@@ -121,6 +134,62 @@ class CallSettings(Section):
     threads: int = Field(
         20, ge=1, le=1000, description="Worker threads of each plugin for its sync handlers"
     )
+
+
+class ListSettings(Section):
+    """What clients get when they list tools, resources, templates, prompts or skills."""
+
+    page_size: int | None = Field(
+        None, ge=1, description="Most items on one page; everything on one page by default"
+    )
+    ttl: float = Field(
+        0, ge=0, description="Seconds that clients may keep a list before they ask again"
+    )
+
+
+class RequestStateSettings(Section):
+    """What seals the state that a client carries between the rounds of one call."""
+
+    keys: tuple[SecretStr, ...] = Field(
+        (),
+        description="Secrets of at least 32 bytes that all workers share: the first seals, all "
+        "open; without any, a key that only this process knows",
+    )
+    ttl: float = Field(600, gt=0, description="Seconds that a client may take for one round")
+
+    @field_validator("keys")
+    @classmethod
+    def _strong_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        values = [key.get_secret_value() for key in keys]
+        if any(len(value.encode()) < MIN_STATE_KEY_BYTES for value in values):
+            raise ValueError(
+                f"a key is shorter than {MIN_STATE_KEY_BYTES} bytes; make one with: "
+                'python -c "import secrets; print(secrets.token_hex(32))"'
+            )
+        if len(set(values)) != len(values):
+            raise ValueError("a key stands there twice")
+        return keys
+
+
+class TaskSettings(Section):
+    """Calls that outlive their request (the tasks extension)."""
+
+    path: Path | None = Field(
+        None, description="SQLite file that keeps them; in the user's state folder by default"
+    )
+    ttl: float = Field(3600, gt=0, description="Seconds that a task is kept after its last change")
+    timeout: float = Field(
+        3600, gt=0, description="Seconds that a task may take, unless its tool says so"
+    )
+    poll_interval: float = Field(
+        1.0, gt=0, description="Seconds after which a client is told to look again"
+    )
+    limit: int = Field(100, ge=1, description="Most tasks that run at once; more are refused")
+
+    @field_validator("path")
+    @classmethod
+    def _at_home(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser()
 
 
 class LifespanSettings(Section):
@@ -182,6 +251,13 @@ class Settings(Section):
     http: HttpSettings = Field(default_factory=HttpSettings, description="The network transports")
     auth: AuthSettings = Field(default_factory=AuthSettings, description="Who may use them")
     calls: CallSettings = Field(default_factory=CallSettings, description="How handlers run")
+    lists: ListSettings = Field(default_factory=ListSettings, description="How lists are served")
+    tasks: TaskSettings = Field(
+        default_factory=TaskSettings, description="Calls that outlive their request"
+    )
+    request_state: RequestStateSettings = Field(
+        default_factory=RequestStateSettings, description="Calls that take several rounds"
+    )
     lifespan: LifespanSettings = Field(
         default_factory=LifespanSettings, description="How plugins start and stop"
     )

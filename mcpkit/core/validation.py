@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pluggy
+from mcp.server.extension import validate_extension_identifier
+from mcp_types.methods import SPEC_CLIENT_METHODS
 
 from mcpkit.core.building import build, build_completer
 from mcpkit.core.components import (
@@ -21,14 +23,18 @@ from mcpkit.core.components import (
     PromptDeclaration,
     ReadyDeclaration,
     ResourceDeclaration,
+    SkillsDeclaration,
     ToolDeclaration,
 )
-from mcpkit.core.contributions import Transport
+from mcpkit.core.contributions import Extension, Transport
 from mcpkit.core.errors import PluginContractError, PluginError
+from mcpkit.core.extensions.apps import check_pages
+from mcpkit.core.extensions.skills import skill_components
 from mcpkit.core.filling import Origin, fill_settings
 from mcpkit.core.hooks import ask, ask_for_items
 from mcpkit.core.naming import exposed_name, is_legal
 from mcpkit.core.settings import CallSettings, PluginSection
+from mcpkit.core.skills import Skill, read_skills
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.threads import WorkerThreads
 
@@ -78,6 +84,7 @@ def build_catalogue(
     """
     declarations = ask_for_items(manager, record.plugin, "mcpkit_components", object)
     components: list[Component] = []
+    skills: list[Skill] = []
     completer: Completer | None = None
     for declaration in declarations:
         if isinstance(declaration, CompletionDeclaration):
@@ -86,14 +93,20 @@ def build_catalogue(
                     "It declares two completion functions", hint="Merge them into one"
                 )
             completer = build_completer(declaration, record.name, threads)
+        elif isinstance(declaration, SkillsDeclaration):
+            skills += read_skills(declaration.folder, record.name)
         else:
             components.append(_checked(declaration, record.name, section.prefix, threads))
+    components += skill_components(skills, record.name)
     _refuse_twins(components)
+    check_pages(components)
     instructions = ask(manager, record.plugin, "mcpkit_instructions", settings=record.settings)
     return Catalogue(
         components=tuple(components),
         completer=completer,
         instructions="\n\n".join(str(text).strip() for text in instructions) or None,
+        skills=tuple(skills),
+        extensions=_extensions(record, manager),
         middleware=tuple(_contributed(record, manager, "mcpkit_middleware", Callable)),
         transports=tuple(_contributed(record, manager, "mcpkit_transports", Transport)),
     )
@@ -103,6 +116,27 @@ def _contributed(
     record: PluginRecord, manager: pluggy.PluginManager, hook: str, kind: Any
 ) -> list[Any]:
     return ask_for_items(manager, record.plugin, hook, kind, settings=record.settings)
+
+
+def _extensions(record: PluginRecord, manager: pluggy.PluginManager) -> tuple[Extension, ...]:
+    """What it adds to the protocol, with identifiers and methods that may be added."""
+    extensions = _contributed(record, manager, "mcpkit_extensions", Extension)
+    for extension in extensions:
+        try:
+            validate_extension_identifier(extension.identifier, owner="Extension")
+        except TypeError as exc:
+            raise PluginContractError(
+                f"Its extension {extension.identifier!r} has an illegal identifier",
+                hint="Write a reverse-DNS prefix and a name: com.example/reload",
+            ) from exc
+        for method in extension.methods:
+            if method.name in SPEC_CLIENT_METHODS:
+                raise PluginContractError(
+                    f"Its extension {extension.identifier!r} answers {method.name!r}, which the "
+                    "specification has already",
+                    hint="Use mcpkit_middleware to change what the host answers",
+                )
+    return tuple(extensions)
 
 
 def _checked(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import mcp
@@ -40,12 +42,12 @@ async def connect(
     Raises:
         PluginError: A plugin does not load, or its lifespan does not start.
     """
-    chosen = Settings.model_validate(
-        {"strict": True, **(server or {}), "plugins": dict(settings or {})}
-    )
-    app = build(chosen, plugins=False, objects=plugins)
-    async with (
-        app.running() as running,
-        mcp.Client(running.server, mode=mode, **(client or {})) as connected,
-    ):
-        yield connected
+    with TemporaryDirectory(prefix="mcpkit-") as folder:
+        tasks = {"path": Path(folder) / "tasks.sqlite", "poll_interval": 0.05}
+        given = {"strict": True, "tasks": tasks, **(server or {}), "plugins": dict(settings or {})}
+        app = build(Settings.model_validate(given), plugins=False, objects=plugins)
+        async with (
+            app.running() as running,
+            mcp.Client(running.server, mode=mode, **(client or {})) as connected,
+        ):
+            yield connected

@@ -1,0 +1,198 @@
+"""Answers: what the server says to each request but lists, the same in both protocol eras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import mcp_types as types
+from mcp.server.caching import apply_cache_hint
+from mcp.server.context import ServerRequestContext
+from mcp.server.request_state import authenticated_principal
+from mcp.server.session import ServerSession
+from mcp.shared.exceptions import MCPError
+
+from mcpkit.core.calls import Run, protocol_error, tool_error, unknown
+from mcpkit.core.components import Component, ComponentKind
+from mcpkit.core.composition import Composition
+from mcpkit.core.connections import Connections
+from mcpkit.core.context import Context
+from mcpkit.core.contributions import Call, CallKind, Method
+from mcpkit.core.errors import NotFoundError, ResourceError, ResourceNotFoundError
+from mcpkit.core.extensions.tasks import becomes_task, created
+from mcpkit.core.tasks.records import TaskRecord
+
+Request = ServerRequestContext[Any, Any]
+
+
+class Answers:
+    """Answers the requests of clients.
+
+    Args:
+        parts: What the server is made of.
+        connections: What connections of the 2025 protocols want.
+    """
+
+    def __init__(self, parts: Composition, connections: Connections) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+        self._connections = connections
+
+    async def call_tool(self, ctx: Request, params: types.CallToolRequestParams) -> Any:
+        """Answer `tools/call`, or tell which task the call has become."""
+        component = self._find("tool", params.name)
+        tasks = self._parts.tasks
+        if tasks is None or not becomes_task(component, ctx):
+            return await self._call_tool(component, component.timeout, ctx, params)
+        seconds = component.timeout or tasks.settings.timeout
+
+        async def run(session: ServerSession, given: Mapping[str, Any]) -> Any:
+            own = replace(ctx, session=session)
+            return await self._call_tool(component, seconds, own, _answered(params, given))
+
+        owner = authenticated_principal(ctx)
+        outcome = await tasks.call(component.exposed, owner, ctx.session, run)
+        return created(outcome, tasks) if isinstance(outcome, TaskRecord) else outcome
+
+    async def _call_tool(
+        self,
+        component: Component,
+        seconds: float | None,
+        ctx: Request,
+        params: types.CallToolRequestParams,
+    ) -> Any:
+        """Run a tool: what it raises is a result that the model reads."""
+        call = self._call("tool", component, ctx, params, params.arguments or {})
+        try:
+            return await self._parts.caller.run(
+                call, seconds, lambda call: component.run(call.arguments, call.context)
+            )
+        except MCPError:
+            raise
+        except Exception as exc:  # noqa: BLE001  # plugin code: anything may come
+            return tool_error(exc, call)
+
+    async def get_prompt(self, ctx: Request, params: types.GetPromptRequestParams) -> Any:
+        """Answer `prompts/get`."""
+        component = self._find("prompt", params.name)
+        call = self._call("prompt", component, ctx, params, params.arguments or {})
+        return await self._run(call, lambda call: component.run(call.arguments, call.context))
+
+    async def read_resource(self, ctx: Request, params: types.ReadResourceRequestParams) -> Any:
+        """Answer `resources/read`."""
+        uri = str(params.uri)
+        try:
+            component, values = self._registry.find_resource(uri)
+        except (NotFoundError, ResourceNotFoundError) as exc:
+            raise unknown(exc, uri) from exc
+        call = replace(self._call("resource", component, ctx, params, values), name=uri)
+        result = await self._run(call, lambda call: component.run(call.arguments, call.context))
+        if component.cache is None or isinstance(result, types.InputRequiredResult):
+            return result
+        return apply_cache_hint(result, component.cache)
+
+    async def complete(
+        self, ctx: Request, params: types.CompleteRequestParams
+    ) -> types.CompleteResult:
+        """Answer `completion/complete`; a component without completer completes to nothing."""
+        if isinstance(params.ref, types.PromptReference):
+            component = self._find("prompt", params.ref.name)
+            ref = params.ref.model_copy(update={"name": component.name})
+            params = params.model_copy(update={"ref": ref})
+        else:
+            component = self._find_reference(params.ref.uri)
+        completer = self._registry.completers.get(component.plugin)
+        if completer is None:
+            return types.CompleteResult(completion=types.Completion(values=[]))
+        call = self._call("completion", component, ctx, params, {})
+        completion = await self._run(call, lambda call: completer.run(params, call.context))
+        return types.CompleteResult(completion=completion)
+
+    def input_schema(self, name: str) -> dict[str, Any] | None:
+        """The input schema of a tool, for the SDK's check of headers; None when unknown."""
+        component = self._registry.tools.get(name)
+        return None if component is None else component.definition.input_schema
+
+    def method(self, plugin: str, method: Method) -> Callable[[Request, Any], Any]:
+        """The handler of a method that an extension adds."""
+
+        async def answer(ctx: Request, params: Any) -> Any:
+            context = self._context(plugin, ctx, params)
+            arguments = params.model_dump(exclude={"meta"})
+            call = Call(
+                kind="method", plugin=plugin, name=method.name, arguments=arguments, context=context
+            )
+            return await self._run(call, lambda call: method.handler(call.context, params))
+
+        return answer
+
+    async def _run(self, call: Call, run: Run) -> Any:
+        try:
+            return await self._parts.caller.run(call, None, run)
+        except MCPError:
+            raise
+        except Exception as exc:  # plugin code: anything may come
+            raise protocol_error(exc, call) from exc
+
+    def _find(self, kind: ComponentKind, name: str) -> Component:
+        try:
+            return self._registry.find(kind, name)
+        except NotFoundError as exc:
+            raise unknown(exc) from exc
+
+    def _find_reference(self, uri: str) -> Component:
+        found = self._registry.templates.get(uri) or self._registry.resources.get(uri)
+        return found if found is not None else self._find("resource_template", uri)
+
+    def _call(
+        self,
+        kind: CallKind,
+        component: Component,
+        ctx: Request,
+        params: Any,
+        arguments: Mapping[str, Any],
+    ) -> Call:
+        return Call(
+            kind=kind,
+            plugin=component.plugin,
+            name=component.exposed,
+            arguments=arguments,
+            context=self._context(component.plugin, ctx, params),
+        )
+
+    def _context(self, plugin: str, ctx: Request, params: Any) -> Context[Any, Any]:
+        return Context.for_request(
+            replace(ctx, lifespan_context=self._parts.states.get(plugin)),
+            plugin=plugin,
+            settings=self._parts.plugin_settings.get(plugin),
+            params=params,
+            subscriptions=self._parts.bus,
+            read_resource=self._reader(ctx),
+            log_level=self._connections.wishes(ctx.session).log_level,
+        )
+
+    def _reader(self, ctx: Request) -> Callable[[str], Any]:
+        """Reads any resource on behalf of a handler; what fails is a `ResourceError` there."""
+
+        async def read(uri: str) -> types.ReadResourceResult:
+            try:
+                result = await self.read_resource(ctx, types.ReadResourceRequestParams(uri=uri))
+            except MCPError as exc:
+                kind = ResourceNotFoundError if exc.code == types.INVALID_PARAMS else ResourceError
+                raise kind(exc.message) from exc
+            if isinstance(result, types.InputRequiredResult):
+                raise ResourceError(f"Resource {uri!r} asks for input, which only its client gives")
+            return result  # type: ignore[no-any-return]
+
+        return read
+
+
+def _answered(
+    params: types.CallToolRequestParams, given: Mapping[str, Any]
+) -> types.CallToolRequestParams:
+    """Parameters of the next round of a call, as its client would send them."""
+    if not given:
+        return params
+    before = params.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return types.CallToolRequestParams.model_validate({**before, **given}, by_name=False)

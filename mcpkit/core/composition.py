@@ -1,0 +1,45 @@
+"""What a server is made of, when all plugins are loaded and their lifespans are open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.subscriptions import InMemorySubscriptionBus
+
+from mcpkit.core.calls import Caller
+from mcpkit.core.contributions import Extension
+from mcpkit.core.middleware import Gate
+from mcpkit.core.registry import Registry
+from mcpkit.core.settings import Settings
+from mcpkit.core.tasks.running import Tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """Everything a server is made of.
+
+    Attributes:
+        settings: Name, version and texts that clients see.
+        instructions: Of the plugins, in order.
+        registry: What clients can use.
+        caller: Runs calls.
+        states: What lifespans yielded, by plugin.
+        plugin_settings: Filled settings models, by plugin.
+        bus: Where changes are published.
+        gate: Counts requests in flight.
+        extensions: What is added to the protocol, with the plugin that adds it.
+        tasks: Runs calls that outlive their request; None when no tool may.
+    """
+
+    settings: Settings
+    instructions: tuple[str, ...]
+    registry: Registry
+    caller: Caller
+    states: Mapping[str, Any]
+    plugin_settings: Mapping[str, Any]
+    bus: InMemorySubscriptionBus
+    gate: Gate
+    extensions: tuple[tuple[str, Extension], ...] = ()
+    tasks: Tasks | None = None

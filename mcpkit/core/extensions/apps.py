@@ -1,0 +1,75 @@
+"""Apps: tools that show a page of their own in the host (MCP Apps, SEP-1865).
+
+A tool names a `ui://` resource of its plugin; the host reads it and renders it in a sandbox. What
+the tool returns must make sense without it: `mcp.server.apps.client_supports_apps(ctx)` tells
+whether the client shows pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
+
+from mcpkit.core.components import Component
+from mcpkit.core.contributions import Extension
+from mcpkit.core.errors import PluginContractError
+
+SCHEME = "ui://"
+
+
+def tool_meta(meta: Mapping[str, Any] | None, app: str | None) -> dict[str, Any] | None:
+    """The `_meta` of a tool that is bound to a page; what `meta` has under `ui` is kept."""
+    if app is None:
+        return dict(meta) if meta else None
+    own = dict(meta or {})
+    return {**own, "ui": {**own.get("ui", {}), "resourceUri": app}}
+
+
+def mime_type(uri: str, given: str | None) -> str | None:
+    """The MIME type of a resource: pages have one that hosts insist on.
+
+    Raises:
+        PluginContractError: A page was given another one.
+    """
+    if not uri.startswith(SCHEME):
+        return given
+    if given not in {None, APP_MIME_TYPE}:
+        raise PluginContractError(
+            f"Its page {uri!r} has the MIME type {given!r}: no host would show it",
+            hint=f"Leave mime_type out, or write {APP_MIME_TYPE!r}",
+        )
+    return APP_MIME_TYPE
+
+
+def check_pages(components: Iterable[Component]) -> None:
+    """Make sure that every page that a tool names is there.
+
+    Raises:
+        PluginContractError: One is not, or is no `ui://` resource.
+    """
+    components = list(components)
+    pages = {component.exposed for component in components if component.kind == "resource"}
+    for component in components:
+        page = _page(component)
+        if page is not None and (page not in pages or not page.startswith(SCHEME)):
+            raise PluginContractError(
+                f"Its tool {component.name!r} shows {page!r}, which is no resource of it",
+                hint=f'Declare it: @plugin.resource("{SCHEME}…")',
+            )
+
+
+def apps_extension(components: Iterable[Component]) -> Extension | None:
+    """What tells clients that there are pages; None when there are none."""
+    if any(_page(component) is not None for component in components):
+        return Extension(identifier=EXTENSION_ID)
+    return None
+
+
+def _page(component: Component) -> str | None:
+    if component.kind != "tool":
+        return None
+    ui = (component.definition.meta or {}).get("ui")
+    page = ui.get("resourceUri") if isinstance(ui, Mapping) else None
+    return page if isinstance(page, str) else None

@@ -1,0 +1,164 @@
+"""The methods by which clients follow tasks (SEP-2663), and when a call becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.server.mcpserver import require_client_extension
+from mcp.server.request_state import authenticated_principal
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import Field
+
+from mcpkit.core.components import Component
+from mcpkit.core.contributions import Extension, Method
+from mcpkit.core.tasks.changes import answer, cancel, give_up
+from mcpkit.core.tasks.records import TaskRecord
+from mcpkit.core.tasks.running import Tasks
+
+IDENTIFIER = "io.modelcontextprotocol/tasks"
+
+
+class TaskParams(types.RequestParams):
+    """Parameters of a request about one task."""
+
+    task_id: str
+
+
+class TaskUpdateParams(TaskParams):
+    """Answers to what a task asks, by the keys of its `inputRequests`."""
+
+    input_responses: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+def can_follow(request: ServerRequestContext[Any, Any]) -> bool:
+    """Whether the client of a request follows tasks, as it says with each request."""
+    if request.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        return False
+    capabilities = request.session.client_capabilities
+    return IDENTIFIER in ((capabilities and capabilities.extensions) or {})
+
+
+def becomes_task(component: Component, request: ServerRequestContext[Any, Any]) -> bool:
+    """Whether a call of a tool may become a task.
+
+    Raises:
+        MCPError: It must, and the client does not follow tasks (-32021).
+    """
+    if component.task == "forbidden":
+        return False
+    if can_follow(request):
+        return True
+    if component.task == "required":
+        _require(request)
+    return False
+
+
+def tasks_extension(components: Iterable[Component], tasks: Tasks) -> Extension | None:
+    """The extension that serves tasks; None when no tool may become one."""
+    if all(component.task == "forbidden" for component in components):
+        return None
+    answers = _Answers(tasks)
+    return Extension(
+        identifier=IDENTIFIER,
+        methods=(
+            Method(name="tasks/get", params=TaskParams, handler=answers.get),
+            Method(name="tasks/update", params=TaskUpdateParams, handler=answers.update),
+            Method(name="tasks/cancel", params=TaskParams, handler=answers.cancel),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    tasks: Tasks
+
+    async def get(self, ctx: Any, params: TaskParams) -> dict[str, Any]:
+        """Answer `tasks/get`."""
+        record = await self._own(ctx, params)
+        if record.status in {"working", "input_required"}:
+            record = await self.tasks.change(record.id, give_up) or record
+        return {"resultType": "complete", **_described(record, self.tasks), **_details(record)}
+
+    async def update(self, ctx: Any, params: TaskUpdateParams) -> dict[str, Any]:
+        """Answer `tasks/update`: take what the client answers; what nobody asked is ignored."""
+        record = await self._own(ctx, params)
+        await self.tasks.change(record.id, lambda old: answer(old, params.input_responses))
+        return {"resultType": "complete"}
+
+    async def cancel(self, ctx: Any, params: TaskParams) -> dict[str, Any]:
+        """Answer `tasks/cancel`; a task that is over stays as it is."""
+        record = await self._own(ctx, params)
+        await self.tasks.change(record.id, cancel)
+        return {"resultType": "complete"}
+
+    async def _own(self, ctx: Any, params: TaskParams) -> TaskRecord:
+        """Look up a task of this client; somebody else's is as unknown as one that never was."""
+        request = ctx.request_context
+        _require(request)
+        _check_header(request, params.task_id)
+        record = await self.tasks.store.get(params.task_id)
+        if record is None or record.owner != authenticated_principal(request):
+            raise MCPError(types.INVALID_PARAMS, f"Unknown task {params.task_id!r}")
+        return record
+
+
+def created(record: TaskRecord, tasks: Tasks) -> dict[str, Any]:
+    """The result of a call that has become a task."""
+    return {"resultType": "task", **_described(record, tasks)}
+
+
+def _described(record: TaskRecord, tasks: Tasks) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "taskId": record.id,
+        "status": record.status,
+        "createdAt": _iso(record.created),
+        "lastUpdatedAt": _iso(record.updated),
+        "ttlMs": round(record.ttl * 1000),
+        "pollIntervalMs": round(tasks.settings.poll_interval * 1000),
+    }
+    return described | ({"statusMessage": record.message} if record.message else {})
+
+
+def _details(record: TaskRecord) -> Mapping[str, Any]:
+    match record.status:
+        case "input_required":
+            return {"inputRequests": record.requests}
+        case "completed":
+            return {"result": record.result}
+        case "failed":
+            return {"error": record.error}
+    return {}
+
+
+def _iso(seconds: float) -> str:
+    return (
+        datetime.fromtimestamp(seconds, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
+
+
+def _require(request: ServerRequestContext[Any, Any]) -> None:
+    if request.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        raise MCPError(
+            types.MISSING_REQUIRED_CLIENT_CAPABILITY,
+            "This needs a client of protocol 2026-07-28 that follows tasks",
+            {"requiredCapabilities": {"extensions": {IDENTIFIER: {}}}},
+        )
+    require_client_extension(request, IDENTIFIER)
+
+
+def _check_header(request: ServerRequestContext[Any, Any], task_id: str) -> None:
+    """Over HTTP, the header by which proxies route must name the task (SEP-2243, SEP-2663)."""
+    headers = getattr(request.request, "headers", None)
+    if headers is not None and decode_header_value(headers.get(MCP_NAME_HEADER)) != task_id:
+        raise MCPError(
+            types.HEADER_MISMATCH, f"The {MCP_NAME_HEADER} header does not name the task"
+        )

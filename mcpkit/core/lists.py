@@ -1,0 +1,119 @@
+"""Lists: what clients see of the registry, a page at a time, with how long they may keep it.
+
+A cursor names the last item of the page before it, so that it outlives restarts and is valid on
+every worker; to clients it is opaque (specification, server/utilities/pagination). Cache hints are
+those of SEP-2549.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+
+from mcpkit.core.components import Component
+from mcpkit.core.registry import Registry
+from mcpkit.core.settings import ListSettings
+
+ItemT = TypeVar("ItemT")
+
+Request = ServerRequestContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Answers the list requests."""
+
+    registry: Registry
+    settings: ListSettings
+
+    async def tools(self, ctx: Request, params: Any) -> types.ListToolsResult:
+        """Answer `tools/list`."""
+        page, rest = self._page("tools", self.registry.tools, params)
+        return types.ListToolsResult(tools=page, **rest)
+
+    async def resources(self, ctx: Request, params: Any) -> types.ListResourcesResult:
+        """Answer `resources/list`."""
+        page, rest = self._page("resources", self.registry.resources, params)
+        return types.ListResourcesResult(resources=page, **rest)
+
+    async def templates(self, ctx: Request, params: Any) -> types.ListResourceTemplatesResult:
+        """Answer `resources/templates/list`."""
+        page, rest = self._page("templates", self.registry.templates, params)
+        return types.ListResourceTemplatesResult(resource_templates=page, **rest)
+
+    async def prompts(self, ctx: Request, params: Any) -> types.ListPromptsResult:
+        """Answer `prompts/list`."""
+        page, rest = self._page("prompts", self.registry.prompts, params)
+        return types.ListPromptsResult(prompts=page, **rest)
+
+    def _page(
+        self, kind: str, components: Mapping[str, Component], params: Any
+    ) -> tuple[list[Any], dict[str, Any]]:
+        listed = {name: item for name, item in components.items() if item.listed}
+        shown, cursor = paginate(kind, listed, params, self.settings.page_size)
+        rest = {"next_cursor": cursor, **hints(listed.values(), self.settings.ttl)}
+        return [component.definition for component in shown], rest
+
+
+def hints(components: Iterable[Component], ttl: float) -> dict[str, Any]:
+    """Tell how long a list may be kept, and by whom: one private item makes it private.
+
+    Args:
+        components: What the whole list is made of.
+        ttl: Seconds that the operator allows; a component may ask for less.
+    """
+    wishes = [component.cache for component in components if component.cache is not None]
+    private = any(wish.scope == "private" for wish in wishes)
+    milliseconds = min([round(ttl * 1000), *(wish.ttl_ms for wish in wishes)])
+    return {"ttl_ms": milliseconds, "cache_scope": "private" if private else "public"}
+
+
+def paginate(
+    kind: str, items: Mapping[str, ItemT], params: Any, page_size: int | None
+) -> tuple[list[ItemT], str | None]:
+    """Cut one page out of a sorted mapping.
+
+    Args:
+        kind: What is listed; a cursor of another list is refused.
+        items: Everything, sorted by key.
+        params: Of the request; their `cursor` tells where the page begins.
+        page_size: Most items on it; None for all.
+
+    Returns:
+        The items, and the cursor of the next page or None.
+
+    Raises:
+        MCPError: The cursor is none of ours (-32602).
+    """
+    cursor = getattr(params, "cursor", None)
+    after = None if cursor is None else _opened(kind, cursor)
+    keys = [key for key in items if after is None or key > after]
+    shown = keys if page_size is None else keys[:page_size]
+    more = len(shown) < len(keys)
+    return [items[key] for key in shown], _cursor(kind, shown[-1]) if more else None
+
+
+def _cursor(kind: str, key: str) -> str:
+    return base64.urlsafe_b64encode(f"{kind}\n{key}".encode()).decode().rstrip("=")
+
+
+def _opened(kind: str, cursor: str) -> str:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        raw = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
+        given, separator, key = raw.decode().partition("\n")
+    except (binascii.Error, UnicodeError, ValueError):
+        given, separator, key = "", "", ""
+    if not separator or given != kind:
+        raise MCPError(
+            types.INVALID_PARAMS,
+            "The cursor is not valid here: pass the nextCursor of the page before, or none",
+        )
+    return key

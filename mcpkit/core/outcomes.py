@@ -1,0 +1,53 @@
+"""Outcomes: what the operator learns of plugins that failed, and when that stops the server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from mcpkit.core.errors import PluginError
+from mcpkit.core.settings import Settings
+from mcpkit.core.status import PluginRecord
+
+logger = logging.getLogger(__name__)
+
+
+def refuse_strict(records: Sequence[PluginRecord], settings: Settings) -> None:
+    """Refuse to go on when a plugin that must be there has failed.
+
+    Raises:
+        PluginError: The first one that failed.
+    """
+    for record in records:
+        if record.error is not None and (settings.strict or settings.plugin(record.name).strict):
+            raise PluginError(
+                f"Plugin {record.label} failed, and it is strict: {record.error.message}",
+                hint=record.error.hint,
+            ) from record.error
+
+
+def log_outcome(record: PluginRecord) -> None:
+    """Tell how loading one plugin went."""
+    if record.error is not None:
+        log_failure(record)
+    elif record.is_slow:
+        logger.warning("Plugin %s took %.1f s to import", record.label, record.import_seconds)
+    else:
+        logger.debug("Plugin %s is %s", record.label, record.status)
+
+
+def log_failure(record: PluginRecord) -> None:
+    """Tell why a plugin failed, with what helps; the traceback is for DEBUG."""
+    error = record.error
+    if error is None:
+        return
+    logger.error(
+        "Plugin %s failed (%s): %s%s",
+        record.label,
+        record.stage,
+        error.message,
+        f"\nhint: {error.hint}" if error.hint else "",
+    )
+    cause = error.__cause__
+    if cause is not None:
+        logger.debug("Plugin %s failed because of:", record.label, exc_info=cause)

@@ -1,0 +1,101 @@
+"""Schemas: a tool that brings its own JSON Schema (2020-12) instead of a signature.
+
+What clients list is the schema to the letter; each call is validated against it before the
+function runs. References to other documents are refused: nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from mcp.shared.inbound import find_invalid_x_mcp_header
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from mcpkit.core.errors import ArgumentsError, PluginContractError
+
+Check = Callable[[Mapping[str, Any]], None]
+"""Raises `ArgumentsError` for arguments that the schema forbids."""
+
+PROBLEMS = 3
+"""Most problems that one error tells: the model mends them one call at a time."""
+
+
+def check_input_schema(tool: str, schema: Mapping[str, Any]) -> None:
+    """Make sure that a schema can describe the arguments of a tool.
+
+    Raises:
+        PluginContractError: It is no JSON Schema, not one of an object, refers to what it does not
+            hold, or its `x-mcp-header` annotations break the rules (SEP-2243).
+    """
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as exc:
+        raise _unusable(
+            tool, f"is no JSON Schema: {exc.message}", "Write JSON Schema 2020-12"
+        ) from exc
+    if schema.get("type") != "object":
+        raise _unusable(tool, "is not of type 'object'", 'Add "type": "object"')
+    _check_references(tool, schema)
+    problem = find_invalid_x_mcp_header(schema)
+    if problem is not None:
+        hint = "Annotate string, integer or boolean properties, each with a header of its own"
+        raise _unusable(tool, f"has a bad x-mcp-header: {problem}", hint)
+
+
+def checker(tool: str, schema: Mapping[str, Any]) -> Check:
+    """Make the check of a tool's arguments.
+
+    Raises:
+        PluginContractError: The schema cannot be used.
+    """
+    check_input_schema(tool, schema)
+    nothing_else: Registry[Any] = Registry()
+    validator = Draft202012Validator(dict(schema), registry=nothing_else)
+
+    def check(arguments: Mapping[str, Any]) -> None:
+        errors = list(validator.iter_errors(dict(arguments)))
+        if errors:
+            best = best_match(errors)
+            rest = [error for error in errors if error is not best]
+            raise ArgumentsError("; ".join(map(_sentence, [best, *rest][:PROBLEMS])))
+
+    return check
+
+
+def _check_references(tool: str, schema: Mapping[str, Any]) -> None:
+    whole = Resource.from_contents(dict(schema), default_specification=DRAFT202012)
+    uri = whole.id() or ""
+    registry: Registry[Any] = Registry().with_resource(uri, whole).crawl()
+    resolver = registry.resolver(uri)
+    for reference in _references(schema):
+        try:
+            resolver.lookup(reference)
+        except Unresolvable as exc:
+            problem = f"refers to {reference!r}, which it does not hold"
+            raise _unusable(tool, problem, "Put what it refers to under $defs") from exc
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        for key, value in schema.items():
+            if key not in {"const", "enum", "default", "examples"}:
+                yield from _references(value)
+    elif isinstance(schema, list | tuple):
+        for value in schema:
+            yield from _references(value)
+
+
+def _unusable(tool: str, problem: str, hint: str) -> PluginContractError:
+    return PluginContractError(f"The input schema of its tool {tool!r} {problem}", hint=hint)
+
+
+def _sentence(error: ValidationError) -> str:
+    path = error.json_path.removeprefix("$").removeprefix(".")
+    return f"{path}: {error.message}" if path else error.message

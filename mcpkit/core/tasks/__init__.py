@@ -1,0 +1,1 @@
+"""Tasks: tool calls that outlive their request and its connection (SEP-2663)."""

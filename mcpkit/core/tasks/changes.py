@@ -1,0 +1,61 @@
+"""How a task may change: each function tells what its record becomes, or None for no change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import mcp_types as types
+
+from mcpkit.core.tasks.records import TaskRecord, TaskStatus
+
+
+def answer(record: TaskRecord, responses: Mapping[str, Any]) -> TaskRecord | None:
+    """Take answers of the client over: those to questions that are still open."""
+    given = {key: value for key, value in responses.items() if key in record.requests}
+    if record.is_over or not given:
+        return None
+    open_requests = {key: value for key, value in record.requests.items() if key not in given}
+    return touched(
+        record,
+        requests=open_requests,
+        responses={**record.responses, **given},
+        status="input_required" if open_requests else "working",
+    )
+
+
+def cancel(record: TaskRecord) -> TaskRecord | None:
+    """Cancel a task, unless it is over."""
+    if record.is_over:
+        return None
+    return touched(record, status="cancelled", requests={}, responses={})
+
+
+def give_up(record: TaskRecord) -> TaskRecord | None:
+    """Fail a task whose process is gone."""
+    if record.is_over or record.lease >= time.time():
+        return None
+    error = {"code": types.INTERNAL_ERROR, "message": "The server that ran it is gone"}
+    return ended(record, None, error)
+
+
+def asking(record: TaskRecord, wire: Mapping[str, Any]) -> TaskRecord | None:
+    """Ask the client something more."""
+    if record.is_over:
+        return None
+    return touched(record, requests={**record.requests, **wire}, status="input_required")
+
+
+def ended(
+    record: TaskRecord, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+) -> TaskRecord | None:
+    """End a task with a result or an error."""
+    status: TaskStatus = "completed" if error is None else "failed"
+    return touched(record, status=status, result=result, error=error, requests={}, responses={})
+
+
+def touched(record: TaskRecord, **changes: Any) -> TaskRecord | None:
+    """Change anything of a task that is not over."""
+    return None if record.is_over else replace(record, updated=time.time(), **changes)

@@ -44,13 +44,16 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def test_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which pip installed the distributions of `tests/plugins`."""
-    target = tmp_path_factory.mktemp("installed")
-    projects = sorted(str(path.parent) for path in ROOT.glob("tests/plugins/*/pyproject.toml"))
+    """A folder into which pip installed the plugin that the contract tests talk about."""
+    return install(ROOT / "tests/plugins/conversation", tmp_path_factory.mktemp("installed"))
+
+
+def install(project: Path, target: Path) -> Path:
+    """Install one distribution of `tests/plugins` into a folder."""
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--no-build-isolation", "--target", str(target), *projects),
+            *("--no-deps", "--no-build-isolation", "--target", str(target), str(project)),
         ],
         check=True,
         capture_output=True,

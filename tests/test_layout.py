@@ -16,7 +16,6 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
             "connections",
-            "context",
             "descriptors",
             "errors",
             "extensions",
@@ -35,6 +34,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         [
+            "context",
             "contributions",
             "middleware",
             "schemas",

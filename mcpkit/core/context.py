@@ -13,14 +13,18 @@ from typing import Any, Generic, cast
 import mcp_types as types
 from mcp.server.connection import allowed_log_levels
 from mcp.server.context import ServerRequestContext
+from mcp.server.elicitation import ElicitationResult
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver.context import Context as SDKContext
 from mcp.server.subscriptions import SubscriptionBus
-from pydantic import AnyUrl
+from pydantic import AnyUrl, BaseModel
 from typing_extensions import TypeVar
+
+from mcpkit.core.errors import ToolError
 
 SettingsT = TypeVar("SettingsT", default=Any)
 StateT = TypeVar("StateT", default=Any)
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 ReadResource = Callable[[str], Awaitable[types.ReadResourceResult]]
 """Reads any resource of the server, whichever plugin owns it."""
@@ -102,6 +106,17 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
     def plugin(self) -> str:
         """Name of the plugin that owns the handler."""
         return self._plugin
+
+    async def elicit(self, message: str, schema: type[AnswerT]) -> ElicitationResult[AnswerT]:
+        """Ask the user, as the SDK documents it; in a task the question waits for the client.
+
+        Raises:
+            ToolError: The client answered something else than was asked.
+        """
+        try:
+            return await super().elicit(message, schema)
+        except ValueError as exc:
+            raise ToolError(f"The answer to {message!r} does not fit what was asked") from exc
 
     async def read_resource(self, uri: str | AnyUrl) -> Iterable[ReadResourceContents]:
         """Read a resource of this server by its URI, whichever plugin owns it.

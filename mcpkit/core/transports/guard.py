@@ -95,6 +95,8 @@ class Guard:
         if scope["type"] not in {"http", "websocket"} or scope["path"] in PATHS:
             await self._app(scope, receive, send)
             return
+        # Some parsers keep white space that is no part of a value (RFC 9110, section 5.5).
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         headers = Headers(scope=scope)
         refusal = self._refuse_foreign(headers) or self._authenticate(headers, scope)
         if refusal is not None:

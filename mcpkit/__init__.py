@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
+    from mcpkit.core.changes import Changes
     from mcpkit.core.context import Context
     from mcpkit.core.errors import (
         MCPKitError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
 __version__ = "0.1.0"
 
 __all__ = [
+    "Changes",
     "Context",
     "MCPKitError",
     "Plugin",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Changes": "mcpkit.core.changes",
     "Context": "mcpkit.core.context",
     "MCPKitError": "mcpkit.core.errors",
     "Plugin": "mcpkit.core.plugin",

@@ -15,6 +15,7 @@ CORE = ROOT / "mcpkit" / "core"
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
+            "changes",
             "connections",
             "descriptors",
             "errors",
@@ -92,7 +93,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports",
         ]
     ),
-    frozenset(["answers", "extensions.skills"]),
+    frozenset(["answers", "extensions.following", "extensions.skills"]),
     frozenset(["server", "validation"]),
     frozenset(["app"]),
     frozenset(["serving"]),
@@ -155,6 +156,7 @@ def test_files_stay_under_300_lines() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert mcpkit.__all__ == [
+        "Changes",
         "Context",
         "MCPKitError",
         "Plugin",

@@ -77,6 +77,8 @@ class Target:
     async def _client(self) -> AsyncIterator[Any]:
         import mcp
 
+        from mcpkit.core.extensions.following import FollowTasks
+
         if self.url and self.command:
             raise click.UsageError("--url and --command exclude each other")
         async with AsyncExitStack() as stack:
@@ -91,7 +93,8 @@ class Target:
                     self.settings_path, self.assignments, self.log_level, self.no_plugins
                 )
                 server = (await stack.enter_async_context(app.running())).server
-            async with mcp.Client(server, logging_callback=_log) as client:
+            extensions = [FollowTasks()]
+            async with mcp.Client(server, logging_callback=_log, extensions=extensions) as client:
                 yield client
 
     async def _remote(self, stack: AsyncExitStack) -> Any:

@@ -22,6 +22,7 @@ from mcp.server.subscriptions import (
 
 from mcpkit.core import transports as builtin_transports
 from mcpkit.core.calls import Caller
+from mcpkit.core.changes import Changes
 from mcpkit.core.components import ComponentKind
 from mcpkit.core.composition import Composition
 from mcpkit.core.contributions import Transport
@@ -114,7 +115,7 @@ class App:
                 await bus.publish(_CHANGES[kind]())
 
         records, limits = self.loaded, self.settings.lifespan
-        opened = open_lifespans(records, self.manager, limits, retire)
+        opened = open_lifespans(records, self.manager, limits, retire, Changes(bus))
         with ungrouped():
             async with opened as states:
                 for record in records:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # only for annotations: hooks are declared without importing 
     from pydantic import BaseModel
     from starlette.routing import BaseRoute
 
+    from mcpkit.core.changes import Changes
+
 PROJECT_NAME = "mcpkit"
 
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
@@ -101,8 +103,10 @@ def mcpkit_commands() -> Iterable[click.Command] | None:
 
 
 @hookspec
-def mcpkit_lifespan(settings: Any) -> AbstractAsyncContextManager[Any] | None:
+def mcpkit_lifespan(settings: Any, changes: Changes) -> AbstractAsyncContextManager[Any] | None:
     """An async context manager around the serving; what it yields is the plugin's state.
+
+    `changes` publishes to clients what its background tasks find out.
 
     When: entered once per server, before the first call; closed after the last one, in reverse
     order. Raising or hanging in it fails this plugin alone.

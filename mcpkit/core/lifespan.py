@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import pluggy
 
+from mcpkit.core.changes import Changes
 from mcpkit.core.errors import PluginContractError, PluginError, PluginLifespanError
 from mcpkit.core.hooks import ask
 from mcpkit.core.settings import LifespanSettings
@@ -103,6 +104,7 @@ async def open_lifespans(
     manager: pluggy.PluginManager,
     settings: LifespanSettings,
     on_failure: OnFailure,
+    changes: Changes,
 ) -> AsyncIterator[dict[str, Any]]:
     """Keep the lifespans of all loaded plugins open.
 
@@ -111,12 +113,13 @@ async def open_lifespans(
         manager: Where their hooks are.
         settings: How long starting and stopping may take.
         on_failure: Told when a lifespan ends by itself while the server runs.
+        changes: How their background tasks tell clients what has changed.
 
     Yields:
         Plugin name to state, for each plugin that started.
     """
     async with anyio.create_task_group() as tasks:
-        lifespans = _prepare(records, manager)
+        lifespans = _prepare(records, manager, changes)
         try:
             for lifespan in lifespans:
                 tasks.start_soon(lifespan.run, on_failure)
@@ -130,12 +133,14 @@ async def open_lifespans(
             tasks.cancel_scope.cancel()
 
 
-def _prepare(records: Sequence[PluginRecord], manager: pluggy.PluginManager) -> list[Lifespan]:
+def _prepare(
+    records: Sequence[PluginRecord], manager: pluggy.PluginManager, changes: Changes
+) -> list[Lifespan]:
     """Ask every plugin for its lifespan; nothing is entered yet."""
     lifespans: list[Lifespan] = []
     for record in records:
         try:
-            opened = open_hook(record, manager)
+            opened = open_hook(record, manager, changes)
         except PluginError as exc:
             record.fail(Stage.LIFESPAN, exc)
         else:
@@ -152,14 +157,16 @@ def _states(records: Sequence[PluginRecord], lifespans: Sequence[Lifespan]) -> d
 
 
 def open_hook(
-    record: PluginRecord, manager: pluggy.PluginManager
+    record: PluginRecord, manager: pluggy.PluginManager, changes: Changes
 ) -> AbstractAsyncContextManager[Any] | None:
     """Ask a plugin for its lifespan.
 
     Raises:
         PluginContractError: What it returns is no async context manager.
     """
-    answers = ask(manager, record.plugin, "mcpkit_lifespan", settings=record.settings)
+    answers = ask(
+        manager, record.plugin, "mcpkit_lifespan", settings=record.settings, changes=changes
+    )
     if not answers:
         return None
     if not isinstance(answers[0], AbstractAsyncContextManager):

@@ -6,6 +6,7 @@ itself. It collects; it runs nothing, does no I/O, and never sees the server.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -227,7 +228,8 @@ class Plugin:
         """Declare the lifespan: a function of the settings that returns an async context manager.
 
         What it yields is the plugin's state: `ctx.state` in handlers. Decorate the function with
-        `contextlib.asynccontextmanager` first.
+        `contextlib.asynccontextmanager` first. With a second parameter it is given the
+        `mcpkit.Changes` by which its background tasks tell clients what has changed.
         """
         if self._lifespan is not None:
             raise ValueError("A plugin has one lifespan; this one has two")
@@ -258,11 +260,14 @@ class Plugin:
         return self._instructions
 
     @hookspecs.hookimpl
-    def mcpkit_lifespan(self, settings: Any) -> AbstractAsyncContextManager[Any] | None:
+    def mcpkit_lifespan(
+        self, settings: Any, changes: Any
+    ) -> AbstractAsyncContextManager[Any] | None:
         """The decorated lifespan, opened for these settings."""
         if self._lifespan is None:
             return None
-        return self._lifespan(settings)
+        takes_changes = len(inspect.signature(self._lifespan).parameters) > 1
+        return self._lifespan(settings, changes) if takes_changes else self._lifespan(settings)
 
 
 def _refuse_bare(value: object, decorator: str) -> None:

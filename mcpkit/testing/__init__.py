@@ -13,13 +13,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # pytest loads this package at its start: the SDK must wait, see `__getattr__`
+    from mcpkit.core.extensions.following import FollowTasks
     from mcpkit.testing.contract import Finding, assert_contract, check_plugin
     from mcpkit.testing.memory import connect
 
-__all__ = ["Finding", "assert_contract", "check_plugin", "connect"]
+__all__ = ["Finding", "FollowTasks", "assert_contract", "check_plugin", "connect"]
 
 _MODULES = {
     "Finding": "mcpkit.testing.contract",
+    "FollowTasks": "mcpkit.core.extensions.following",
     "assert_contract": "mcpkit.testing.contract",
     "check_plugin": "mcpkit.testing.contract",
     "connect": "mcpkit.testing.memory",

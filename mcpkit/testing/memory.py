@@ -11,6 +11,7 @@ from typing import Any, Literal
 import mcp
 
 from mcpkit.core.app import build
+from mcpkit.core.extensions.following import FollowTasks
 from mcpkit.core.settings import Settings
 
 Mode = Literal["auto", "legacy"]
@@ -33,7 +34,8 @@ async def connect(
         settings: Section of each plugin, by plugin name.
         server: Other settings of the server, as `mcpkit.toml` spells them.
         mode: Era of the protocol.
-        client: Further arguments of `mcp.Client`, such as callbacks.
+        client: Further arguments of `mcp.Client`, such as callbacks. It follows tasks unless
+            these have `extensions`.
         **plugins: Plugins by name: `weather=plugin`.
 
     Yields:
@@ -42,12 +44,13 @@ async def connect(
     Raises:
         PluginError: A plugin does not load, or its lifespan does not start.
     """
+    options = {"extensions": [FollowTasks()], **(client or {})}
     with TemporaryDirectory(prefix="mcpkit-") as folder:
         tasks = {"path": Path(folder) / "tasks.sqlite", "poll_interval": 0.05}
         given = {"strict": True, "tasks": tasks, **(server or {}), "plugins": dict(settings or {})}
         app = build(Settings.model_validate(given), plugins=False, objects=plugins)
         async with (
             app.running() as running,
-            mcp.Client(running.server, mode=mode, **(client or {})) as connected,
+            mcp.Client(running.server, mode=mode, **options) as connected,
         ):
             yield connected

@@ -74,13 +74,18 @@ def target(
     request: pytest.FixtureRequest, network: ServerProcess, test_plugins: Path, journal: Path
 ) -> Any:
     """What to give the official client, for each transport."""
-    if request.param == "stdio":
-        arguments = ["-m", "mcpkit", "serve", "--log-level", "warning"]
-        arguments += ["--set", f"plugins.conversation.journal={journal}"]
+    arguments = ["--set", f"plugins.conversation.journal={journal}"]
+    return connect_to(request.param, network, test_plugins, arguments)
+
+
+def connect_to(transport: str, served: ServerProcess, plugins: Path, arguments: list[str]) -> Any:
+    """What to give the official client: a URL of a server, or a command of its own for stdio."""
+    if transport == "stdio":
+        command = ["-m", "mcpkit", "serve", "--log-level", "warning", *arguments]
         return mcp.StdioServerParameters(
-            command=sys.executable, args=arguments, env=environment(test_plugins)
+            command=sys.executable, args=command, env=environment(plugins)
         )
-    url = network.url(request.param)
-    if request.param == "sse":
+    url = served.url(transport)
+    if transport == "sse":
         return sse_client(url)
-    return websocket_client(url) if request.param == "websocket" else url
+    return websocket_client(url) if transport == "websocket" else url

@@ -12,7 +12,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import require_client_extension
 from mcp.server.request_state import authenticated_principal
 from mcp.shared.exceptions import MCPError
-from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp.shared.inbound import MCP_METHOD_HEADER, MCP_NAME_HEADER, decode_header_value
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
@@ -157,8 +157,10 @@ def _require(request: ServerRequestContext[Any, Any]) -> None:
 
 def _check_header(request: ServerRequestContext[Any, Any], task_id: str) -> None:
     """Over HTTP, the header by which proxies route must name the task (SEP-2243, SEP-2663)."""
-    headers = getattr(request.request, "headers", None)
-    if headers is not None and decode_header_value(headers.get(MCP_NAME_HEADER)) != task_id:
+    headers = getattr(request.request, "headers", None) or {}
+    if MCP_METHOD_HEADER not in headers:
+        return  # a transport without routing headers
+    if decode_header_value(headers.get(MCP_NAME_HEADER)) != task_id:
         raise MCPError(
             types.HEADER_MISMATCH, f"The {MCP_NAME_HEADER} header does not name the task"
         )

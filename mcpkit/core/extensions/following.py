@@ -1,0 +1,108 @@
+"""Following tasks: an extension of the official client, so that calls return when tasks end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import anyio
+import mcp_types as types
+from mcp.client.context import ClientRequestContext
+from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
+from mcp.client.session import ClientSession
+from mcp.shared.exceptions import MCPError
+from pydantic import TypeAdapter
+
+from mcpkit.core.extensions.tasks import IDENTIFIER, TaskParams, TaskUpdateParams
+
+_INPUT_REQUEST: TypeAdapter[Any] = TypeAdapter(types.InputRequest)
+
+
+class CreatedTask(types.Result):
+    """The result of a call that has become a task."""
+
+    result_type: Literal["task"] = "task"
+    task_id: str
+    status: str
+    poll_interval_ms: int = 1000
+
+
+class _Task(types.Result):
+    status: str
+    status_message: str | None = None
+    poll_interval_ms: int = 1000
+    input_requests: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    error: types.ErrorData | None = None
+
+
+class _Get(types.Request[TaskParams, Literal["tasks/get"]]):
+    method: Literal["tasks/get"] = "tasks/get"
+    params: TaskParams
+    name_param = "taskId"
+
+
+class _Update(types.Request[TaskUpdateParams, Literal["tasks/update"]]):
+    method: Literal["tasks/update"] = "tasks/update"
+    params: TaskUpdateParams
+    name_param = "taskId"
+
+
+class _Cancel(types.Request[TaskParams, Literal["tasks/cancel"]]):
+    method: Literal["tasks/cancel"] = "tasks/cancel"
+    params: TaskParams
+    name_param = "taskId"
+
+
+class FollowTasks(ClientExtension):
+    """Pass it to `mcp.Client(extensions=[FollowTasks()])`: `call_tool` then waits for tasks.
+
+    What a task asks is answered by the client's own callbacks; a call that is cancelled cancels
+    its task.
+    """
+
+    identifier = IDENTIFIER
+
+    def claims(self) -> Sequence[ResultClaim[Any]]:
+        """The result of a call that has become a task."""
+        return [ResultClaim(result_type="task", model=CreatedTask, resolve=_follow)]
+
+
+async def _follow(created: CreatedTask, context: ClaimContext) -> types.CallToolResult:
+    """Look again and again until the task is over."""
+    params = TaskParams(task_id=created.task_id)
+    session = context.session
+    try:
+        while True:
+            task = await session.send_request(_Get(params=params), _Task)
+            if task.status == "input_required" and task.input_requests:
+                await _answer(session, created.task_id, task.input_requests)
+            elif task.status not in {"working", "input_required"}:
+                return _outcome(task)
+            else:
+                await anyio.sleep(task.poll_interval_ms / 1000)
+    except anyio.get_cancelled_exc_class():
+        with anyio.move_on_after(1, shield=True):
+            await session.send_request(_Cancel(params=params), types.Result)
+        raise
+
+
+async def _answer(session: ClientSession, task_id: str, requests: dict[str, Any]) -> None:
+    answers: dict[str, dict[str, Any]] = {}
+    for key, raw in requests.items():
+        request = _INPUT_REQUEST.validate_python(raw, by_name=False)
+        context = ClientRequestContext(session=session, request_id=key)
+        answer = await session.dispatch_input_request(context, request)
+        if isinstance(answer, types.ErrorData):
+            raise MCPError.from_error_data(answer)
+        answers[key] = answer.model_dump(by_alias=True, mode="json", exclude_none=True)
+    params = TaskUpdateParams(task_id=task_id, input_responses=answers)
+    await session.send_request(_Update(params=params), types.Result)
+
+
+def _outcome(task: _Task) -> types.CallToolResult:
+    if task.status == "completed" and task.result is not None:
+        return types.CallToolResult.model_validate(task.result, by_name=False)
+    if task.error is not None:
+        raise MCPError.from_error_data(task.error)
+    raise MCPError(types.INTERNAL_ERROR, f"The task was {task.status}")

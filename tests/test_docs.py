@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import mcp_types as types
 import pytest
 from pydantic import BaseModel
 
@@ -128,6 +129,88 @@ async def test_the_plugin_of_the_plugins_page_runs(
 
     assert greeted.structured_content == {"text": "Hei Kari", "number": 1}
     assert '"Ola"' in person.contents[0].text  # type: ignore[union-attr]
+
+
+PROTOCOL = blocks((ROOT / "docs/protocol.md").read_text("utf-8"), "python")
+
+
+def accept(**content: Any) -> Any:
+    """A client's callback that gives one answer to every question."""
+
+    async def answer(context: Any, params: Any) -> types.ElicitResult:
+        return types.ElicitResult(action="accept", content=content)
+
+    return answer
+
+
+async def call(client: Any, tool: str, **arguments: Any) -> str:
+    return str((await client.call_tool(f"it_{tool}", arguments)).content[0].text)
+
+
+async def books(client: Any) -> None:
+    assert await call(client, "book", city="Oslo") == "Kari goes to Oslo"
+
+
+async def counts(client: Any) -> None:
+    assert await call(client, "count", to=3) == "3"
+    assert await call(client, "grind", rounds=3) == "3"
+
+
+async def measures(client: Any) -> None:
+    async with client.listen(resource_subscriptions=["sensor://reading"]) as changes:
+        await anext(changes)
+    assert int((await client.read_resource("sensor://reading")).contents[0].text) > 0
+
+
+async def finds(client: Any) -> None:
+    assert "'number' is a required" in await call(client, "find", by="number")
+    assert await call(client, "find", by="name") == "found by name"
+    assert await call(client, "query", region="x") == "x"
+    assert (await client.read_resource("catalogue://all")).ttl_ms == 60_000
+
+
+async def shows(client: Any) -> None:
+    assert await call(client, "time") == "twelve o'clock, at noon"
+
+
+async def renders(client: Any) -> None:
+    assert await call(client, "render", frames=2) == "published"
+
+
+async def reloads(client: Any) -> None:
+    class Reloaded(types.Result):
+        reloaded: str
+
+    class Params(types.RequestParams):
+        what: str
+
+    request = types.Request[Any, str](method="acme/reload", params=Params(what="all"))
+    result = await client.session.send_request(request, Reloaded)
+    assert result.reloaded == "all"
+    assert client.server_capabilities.extensions == {"com.example/reload": {"fast": True}}
+
+
+USES = [
+    (books, {"elicitation_callback": accept(name="Kari")}),
+    (counts, {}),
+    (measures, {}),
+    (finds, {}),
+    (shows, {}),
+    (renders, {"elicitation_callback": accept(go_on=True)}),
+    (reloads, {}),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("number", range(len(PROTOCOL)))
+async def test_the_plugins_of_the_protocol_page_run(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use, options = USES[number]
+    plugin = plugin_of(PROTOCOL[number], f"protocol_page_{number}", tmp_path, monkeypatch)
+
+    async with connect(it=plugin, client=options) as client:
+        await use(client)
 
 
 def readme_commands() -> list[str]:

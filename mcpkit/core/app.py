@@ -20,6 +20,7 @@ from mcp.server.subscriptions import (
     ToolsListChanged,
 )
 
+from mcpkit.core import extensions
 from mcpkit.core import transports as builtin_transports
 from mcpkit.core.calls import Caller
 from mcpkit.core.changes import Changes
@@ -251,7 +252,11 @@ def build(
     validate(records, manager, Plan(section=settings.plugin, calls=settings.calls, origin=origin))
     registry = Registry()
     sound = [record for record in records if record.plugin is not None and record.error is None]
-    taken = [("transport", transport.name, BUILT_IN) for transport in builtin]
+    taken = [
+        *(("transport", transport.name, BUILT_IN) for transport in builtin),
+        *(("extension", identifier, BUILT_IN) for identifier in extensions.OURS),
+        *(("method", method, BUILT_IN) for method in extensions.METHODS),
+    ]
     for record in registry.commit(sound, taken=taken):
         manager.unregister(record.plugin)
     transports = {transport.name: transport for transport in builtin}

@@ -161,6 +161,10 @@ def _json_loader() -> Any:
     for kind, (pattern, first) in rules.items():
         expression = re.compile(rf"^(?:{pattern})$")
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", expression, list(first))
+    # PyYAML would read 0123 as octal, which YAML 1.2 does not.
+    Loader.add_constructor(
+        "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node))
+    )
     return Loader
 
 

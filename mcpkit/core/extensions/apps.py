@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
+from mcp.server.apps import APP_MIME_TYPE
 
 from mcpkit.core.components import Component
 from mcpkit.core.contributions import Extension
 from mcpkit.core.errors import PluginContractError
+from mcpkit.core.extensions import APPS
 
 SCHEME = "ui://"
 
@@ -63,7 +64,7 @@ def check_pages(components: Iterable[Component]) -> None:
 def apps_extension(components: Iterable[Component]) -> Extension | None:
     """What tells clients that there are pages; None when there are none."""
     if any(_page(component) is not None for component in components):
-        return Extension(identifier=EXTENSION_ID)
+        return Extension(identifier=APPS)
     return None
 
 

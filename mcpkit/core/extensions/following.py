@@ -13,7 +13,8 @@ from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter
 
-from mcpkit.core.extensions.tasks import IDENTIFIER, TaskParams, TaskUpdateParams
+from mcpkit.core.extensions import TASKS
+from mcpkit.core.extensions.tasks import TaskParams, TaskUpdateParams
 
 _INPUT_REQUEST: TypeAdapter[Any] = TypeAdapter(types.InputRequest)
 
@@ -61,7 +62,7 @@ class FollowTasks(ClientExtension):
     its task.
     """
 
-    identifier = IDENTIFIER
+    identifier = TASKS
 
     def claims(self) -> Sequence[ResultClaim[Any]]:
         """The result of a call that has become a task."""

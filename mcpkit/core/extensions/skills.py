@@ -13,11 +13,10 @@ from mcp.shared.exceptions import MCPError
 
 from mcpkit.core.components import Component
 from mcpkit.core.contributions import Extension, Method
+from mcpkit.core.extensions import SKILLS
 from mcpkit.core.lists import hints, paginate
 from mcpkit.core.settings import ListSettings
 from mcpkit.core.skills import Skill, SkillFile
-
-IDENTIFIER = "io.modelcontextprotocol/skills"
 
 DIRECTORY = "inode/directory"
 """MIME type of a folder."""
@@ -74,7 +73,7 @@ def skills_extension(skills: Iterable[Skill], settings: ListSettings) -> Extensi
         return None
     answers = _Answers(by_uri, _folders(by_uri.values()), settings)
     return Extension(
-        identifier=IDENTIFIER,
+        identifier=SKILLS,
         settings={"directoryRead": True},
         methods=(
             Method(

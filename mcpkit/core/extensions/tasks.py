@@ -18,11 +18,10 @@ from pydantic import Field
 
 from mcpkit.core.components import Component
 from mcpkit.core.contributions import Extension, Method
+from mcpkit.core.extensions import TASKS
 from mcpkit.core.tasks.changes import answer, cancel, give_up
 from mcpkit.core.tasks.records import TaskRecord
 from mcpkit.core.tasks.running import Tasks
-
-IDENTIFIER = "io.modelcontextprotocol/tasks"
 
 
 class TaskParams(types.RequestParams):
@@ -42,7 +41,7 @@ def can_follow(request: ServerRequestContext[Any, Any]) -> bool:
     if request.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         return False
     capabilities = request.session.client_capabilities
-    return IDENTIFIER in ((capabilities and capabilities.extensions) or {})
+    return TASKS in ((capabilities and capabilities.extensions) or {})
 
 
 def becomes_task(component: Component, request: ServerRequestContext[Any, Any]) -> bool:
@@ -66,7 +65,7 @@ def tasks_extension(components: Iterable[Component], tasks: Tasks) -> Extension 
         return None
     answers = _Answers(tasks)
     return Extension(
-        identifier=IDENTIFIER,
+        identifier=TASKS,
         methods=(
             Method(name="tasks/get", params=TaskParams, handler=answers.get),
             Method(name="tasks/update", params=TaskUpdateParams, handler=answers.update),
@@ -150,9 +149,9 @@ def _require(request: ServerRequestContext[Any, Any]) -> None:
         raise MCPError(
             types.MISSING_REQUIRED_CLIENT_CAPABILITY,
             "This needs a client of protocol 2026-07-28 that follows tasks",
-            {"requiredCapabilities": {"extensions": {IDENTIFIER: {}}}},
+            {"requiredCapabilities": {"extensions": {TASKS: {}}}},
         )
-    require_client_extension(request, IDENTIFIER)
+    require_client_extension(request, TASKS)
 
 
 def _check_header(request: ServerRequestContext[Any, Any], task_id: str) -> None:

@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 SOURCES := mcpkit $(wildcard plugins/*/src)
 STAMP := $(VENV)/.installed
+CLIENTS := tests/clients/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types pytest format requirements clean
+.PHONY: help serve test lint types pytest conformance format requirements clean
 
 help:
 	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
-	@echo "make test          lint, format check, strict types, tests with branch coverage"
+	@echo "make test          lint, format check, strict types, tests with branch coverage, conformance"
+	@echo "make conformance   the official conformance suites of the protocol"
 	@echo "make format        format the code and fix what the linter can"
 	@echo "make requirements  pin third-party packages anew"
 	@echo "make clean         remove .venv and everything generated"
@@ -20,7 +22,7 @@ help:
 serve: $(STAMP)
 	$(BIN)/mcpkit serve --transport streamable-http
 
-test: lint types pytest
+test: lint types pytest conformance
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -30,9 +32,12 @@ types: $(STAMP)
 	$(BIN)/mypy mcpkit
 	@for source in $(wildcard plugins/*/src); do echo "mypy $$source"; $(BIN)/mypy $$source || exit 1; done
 
-pytest: $(STAMP)
+pytest: $(STAMP) $(CLIENTS)
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest --cov --cov-report=term --durations=10
+
+conformance: $(STAMP) $(CLIENTS)
+	$(BIN)/python tests/conformance/run.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -48,6 +53,12 @@ $(STAMP): requirements/pinned.txt pyproject.toml $(PLUGINS)
 	  --editable . $(addprefix --editable ,$(patsubst %/pyproject.toml,%,$(PLUGINS)))
 	@touch $@
 
+# Other people's MCP clients, for the tests; they bring the Node that runs them.
+$(CLIENTS): tests/clients/package-lock.json
+	@command -v npm >/dev/null || { echo "Error: npm is needed to test with other clients"; exit 1; }
+	cd $(@D)/.. && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
 requirements:
 	$(PYTHON) -m venv build/pinning
 	build/pinning/bin/python -m pip install --quiet pip-tools
@@ -57,4 +68,5 @@ requirements:
 	  --output-file requirements/pinned.txt build/requirements.in
 
 clean:
-	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
+	  tests/clients/node_modules

@@ -133,7 +133,8 @@ Serve = Callable[..., ServerProcess]
 def environment(plugins: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a process that sees the test plugins, and none of our variables."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MCPKIT_")}
-    return kept | {"PYTHONPATH": str(plugins)} | dict(extra or {})
+    path = os.pathsep.join(filter(None, [str(plugins), os.environ.get("PYTHONPATH")]))
+    return kept | {"PYTHONPATH": path} | dict(extra or {})
 
 
 @pytest.fixture

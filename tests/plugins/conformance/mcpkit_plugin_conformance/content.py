@@ -96,6 +96,7 @@ def test_error_handling() -> str:
 @plugin.tool()
 async def test_reconnection(ctx: Context) -> str:
     """Close the event stream in the middle of the call; the client resumes it."""
+    await anyio.sleep(0.1)  # the client has the event by which it resumes
     await ctx.close_sse_stream()
     await anyio.sleep(0.2)
     return "Reconnection test completed"

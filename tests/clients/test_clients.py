@@ -1,0 +1,178 @@
+"""Other people's clients hold our conversation: the TypeScript SDK, and the Inspector."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ServerProcess, environment, start_server
+
+pytestmark = pytest.mark.contract
+
+HERE = Path(__file__).parent
+BINARIES = HERE / "node_modules" / ".bin"
+LIMIT = 60.0
+"""Seconds that a client gets."""
+
+TOOL_FAILED = 5
+"""Exit code of the Inspector when a tool's result is an error."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients_are_installed() -> None:
+    if not (BINARIES / "node").exists():
+        pytest.fail("No clients to test with: run `make tests/clients/node_modules/.installed`")
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file in which the plugin notes what happened."""
+    return tmp_path_factory.mktemp("journal") / "journal.txt"
+
+
+@pytest.fixture(scope="module")
+def network(
+    test_plugins: Path, journal: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """One process that serves streamable HTTP."""
+    arguments = ("--port", "0", "--transport", "streamable-http", *noting(journal))
+    folder = tmp_path_factory.mktemp("network")
+    server = start_server(arguments, environment(test_plugins), folder)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["stdio", "streamable-http"])
+def target(
+    request: pytest.FixtureRequest, network: ServerProcess, test_plugins: Path, journal: Path
+) -> dict[str, Any]:
+    """The entry of a host's configuration that names our server."""
+    journal.write_text("", "utf-8")
+    if request.param == "streamable-http":
+        return {"type": "streamable-http", "url": network.url()}
+    return {
+        "type": "stdio",
+        "command": sys.executable,
+        "args": ["-m", "mcpkit", "serve", "--log-level", "warning", *noting(journal)],
+        "env": environment(test_plugins),
+        "cwd": str(journal.parent),
+    }
+
+
+def noting(journal: Path) -> tuple[str, str]:
+    """Arguments that tell the plugin where to note what happens."""
+    return "--set", f"plugins.conversation.journal={journal}"
+
+
+def run_node(script: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script with the pinned Node; it finds no settings of ours."""
+    path = os.pathsep.join([str(BINARIES), os.environ.get("PATH", "")])
+    return subprocess.run(
+        [BINARIES / "node", script, *arguments],
+        env=os.environ | {"HOME": str(home), "PATH": path},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "mode", "protocol"),
+    [
+        pytest.param("1.x", None, "2025-11-25", id="1.x"),
+        pytest.param("2.x", "legacy", "2025-11-25", id="2.x-legacy"),
+        pytest.param("2.x", "auto", "2026-07-28", id="2.x-auto"),
+        pytest.param("2.x", {"pin": "2026-07-28"}, "2026-07-28", id="2.x-pinned"),
+    ],
+)
+def test_the_typescript_sdk_holds_the_whole_conversation(
+    line: str, mode: Any, protocol: str, target: dict[str, Any], journal: Path, tmp_path: Path
+) -> None:
+    wish = target | {"line": line, "mode": mode, "journal": str(journal)}
+
+    done = run_node(HERE / "conversation.mjs", json.dumps(wish), home=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["protocol"], said["server"]) == (protocol, "mcpkit")
+    check_answers(said)
+    check_errors(said)
+    assert "abort" in said["cancelled"]["message"].lower()
+    assert "cancelled" in journal.read_text("utf-8").split()
+    assert said["again"]["structuredContent"] == {"result": "still here"}
+    assert said["heard"] == ["conversation://topic", "tools"]
+
+
+def check_answers(said: Mapping[str, Any]) -> None:
+    """Check what the server said when it was asked well."""
+    assert {"conversation_echo", "timeutil_now"} <= set(said["tools"])
+    assert said["echo"]["structuredContent"] == {"result": "Hei 👋\n"}
+    assert json.loads(said["person"][0]["text"]) == {"name": "Kari"}
+    assert said["prompt"][0]["content"]["text"] == "Let us discuss snow"
+    assert said["completed"] == ["xa", "xb"]
+    assert said["waited"]["structuredContent"] == {"result": "waited 0.05 s"}
+    # The SDK hands on a result before a notification that came in the same chunk, and drops that.
+    assert said["progress"] in ([[0, 2]], [[0, 2], [2, 2]])
+
+
+def check_errors(said: Mapping[str, Any]) -> None:
+    """Check what the server said when it was asked badly."""
+    assert said["failed"]["isError"] is True
+    assert said["failed"]["content"][0]["text"] == "Try echo instead"
+    assert said["unknown"]["code"] == -32602
+    assert "Did you mean 'conversation_echo'" in said["unknown"]["message"]
+    assert said["missing"]["code"] == -32602
+    assert "Did you mean 'conversation://topic'" in said["missing"]["message"]
+
+
+class Inspector:
+    """The command line of the Inspector, with our server in its configuration."""
+
+    def __init__(self, target: Mapping[str, Any], era: str, folder: Path) -> None:
+        self._folder = folder
+        self._servers = folder / "servers.json"
+        self._servers.write_text(json.dumps({"mcpServers": {"mcpkit": target}}), "utf-8")
+        self._options = ["--server", "mcpkit", "--protocol-era", era, "--format", "json", "--quiet"]
+
+    def ask(self, method: str, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """Send one request, and return what it printed."""
+        options = ["--config", str(self._servers), *self._options, "--method", method, *arguments]
+        done = run_node(BINARIES / "mcp-inspector", "--cli", *options, home=self._folder)
+        assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+        return json.loads(done.stdout)["result"] if done.stdout else json.loads(done.stderr)
+
+
+@pytest.fixture(params=["legacy", "modern"])
+def inspector(request: pytest.FixtureRequest, target: dict[str, Any], tmp_path: Path) -> Inspector:
+    """The Inspector, in each era."""
+    return Inspector(target, request.param, tmp_path)
+
+
+def test_the_inspector_gets_answers(inspector: Inspector) -> None:
+    listed = inspector.ask("tools/list", "--strict")  # fails on schemas that other hosts refuse
+    echo = ("--tool-name", "conversation_echo", "--tool-arg", "text=Hei 👋")
+    echoed = inspector.ask("tools/call", *echo)
+    read = inspector.ask("resources/read", "--uri", "conversation://people/Kari")
+    discuss = ("--prompt-name", "conversation_discuss", "--prompt-args", "subject=snow")
+    prompt = inspector.ask("prompts/get", *discuss)
+
+    assert {"conversation_echo", "timeutil_now"} <= {tool["name"] for tool in listed["tools"]}
+    assert echoed["structuredContent"] == {"result": "Hei 👋"}
+    assert json.loads(read["contents"][0]["text"]) == {"name": "Kari"}
+    assert prompt["messages"][0]["content"]["text"] == "Let us discuss snow"
+
+
+def test_the_inspector_tells_what_to_try_instead(inspector: Inspector) -> None:
+    failed = inspector.ask("tools/call", "--tool-name", "conversation_fail", code=TOOL_FAILED)
+    missing = inspector.ask("resources/read", "--uri", "conversation://nobody", code=1)
+
+    assert failed["content"][0]["text"] == "Try echo instead"
+    assert "Did you mean 'conversation://topic'" in missing["error"]["message"]

@@ -53,10 +53,11 @@ $(STAMP): requirements/pinned.txt pyproject.toml $(PLUGINS)
 	  --editable . $(addprefix --editable ,$(patsubst %/pyproject.toml,%,$(PLUGINS)))
 	@touch $@
 
-# Other people's MCP clients, for the tests; they bring the Node that runs them.
+# Other people's MCP clients, for the tests. Where there is no npm, one comes as a Python package.
 $(CLIENTS): tests/clients/package-lock.json
-	@command -v npm >/dev/null || { echo "Error: npm is needed to test with other clients"; exit 1; }
-	cd $(@D)/.. && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@command -v npm >/dev/null || { $(PYTHON) -m venv build/node && build/node/bin/python -m pip install \
+	  --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt; }
+	cd $(@D)/.. && PATH="$$PATH:$(CURDIR)/build/node/bin" npm ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 requirements:

@@ -1,7 +1,7 @@
 // Talks with mcpkit through the TypeScript SDK, and prints as JSON what the server said.
 //
-//   node conversation.mjs '{"line": "1.x", "command": …, "args": […], "env": {…}, "cwd": …, "journal": …}'
-//   node conversation.mjs '{"line": "2.x", "mode": "auto", "url": "http://…/mcp", "journal": …}'
+//   node conversation.mjs '{"line": "1.x", "type": "stdio", "command": …, "args": […], …}'
+//   node conversation.mjs '{"line": "2.x", "type": "sse", "url": …, "mode": "auto", …}'
 //
 // `line` is that of the SDK; `mode` how a 2.x client chooses the era: "legacy", "auto" or
 // {"pin": "2026-07-28"}. `journal` is the file in which the server's plugin notes what happened.
@@ -18,17 +18,22 @@ const wish = JSON.parse(process.argv[2]);
 // The SDK's two lines differ in names of packages, and in arguments of two methods.
 async function load() {
   if (wish.line === "1.x") {
-    const [client, stdio, http, types] = await Promise.all([
+    const [client, stdio, http, sse, websocket, types] = await Promise.all([
       import("@modelcontextprotocol/sdk/client/index.js"),
       import("@modelcontextprotocol/sdk/client/stdio.js"),
       import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
+      import("@modelcontextprotocol/sdk/client/sse.js"),
+      import("@modelcontextprotocol/sdk/client/websocket.js"),
       import("@modelcontextprotocol/sdk/types.js"),
     ]);
     return {
       ...client,
       ...stdio,
       ...http,
+      ...sse,
+      ...websocket,
       call: (it, params, options) => it.callTool(params, undefined, options),
+      onQuestion: (it, answer) => it.setRequestHandler(types.ElicitRequestSchema, answer),
       onNotification: (it, method, handle) => {
         const schemas = {
           "notifications/tools/list_changed": types.ToolListChangedNotificationSchema,
@@ -46,15 +51,27 @@ async function load() {
     ...client,
     ...stdio,
     call: (it, params, options) => it.callTool(params, options),
+    onQuestion: (it, answer) => it.setRequestHandler("elicitation/create", answer),
     onNotification: (it, method, handle) => it.setNotificationHandler(method, handle),
   };
 }
 
+function makeTransport(sdk) {
+  switch (wish.type) {
+    case "stdio":
+      return new sdk.StdioClientTransport({ ...wish, stderr: "ignore" });
+    case "streamable-http":
+      return new sdk.StreamableHTTPClientTransport(new URL(wish.url));
+    case "sse":
+      return new sdk.SSEClientTransport(new URL(wish.url));
+    case "websocket":
+      return new sdk.WebSocketClientTransport(new URL(wish.url));
+  }
+}
+
 // A transport that also tells which protocol version the client agreed on.
 function openTransport(sdk, said) {
-  const transport = wish.url
-    ? new sdk.StreamableHTTPClientTransport(new URL(wish.url))
-    : new sdk.StdioClientTransport({ ...wish, stderr: "ignore" });
+  const transport = makeTransport(sdk);
   const inner = transport.setProtocolVersion?.bind(transport);
   transport.setProtocolVersion = (version) => {
     said.protocol = version;
@@ -96,15 +113,23 @@ async function converse(sdk, client, said) {
   const onprogress = ({ progress, total }) => said.progress.push([progress, total]);
   said.waited = await call("conversation_wait", { seconds: 0.05 }, { onprogress });
 
+  sdk.onQuestion(client, ({ params }) => {
+    said.question = params.message;
+    return { action: "accept", content: { name: "Kari" } };
+  });
+  said.greeted = await call("conversation_greet", {});
+
   said.failed = await call("conversation_fail", {});
   said.unknown = await failure(call("conversation_ecko", {}));
   said.missing = await failure(client.readResource({ uri: "conversation://nobody" }));
 
   const abort = new AbortController();
-  const waiting = failure(
-    call("conversation_wait", { seconds: 60 }, { signal: abort.signal, onprogress: () => abort.abort() }),
-  );
-  said.cancelled = await waiting;
+  const onbegin = ({ progress, total }) => {
+    said.begun = [progress, total];
+    abort.abort();
+  };
+  const options = { signal: abort.signal, onprogress: onbegin };
+  said.cancelled = await failure(call("conversation_wait", { seconds: 60 }, options));
   await until("cancelled", () => journalSays("cancelled"));
   said.again = await call("conversation_echo", { text: "still here" });
 }
@@ -112,11 +137,18 @@ async function converse(sdk, client, said) {
 // Changes reach a client by the notifications of its era.
 async function hearChanges(sdk, client, said) {
   const heard = new Set();
-  sdk.onNotification(client, "notifications/tools/list_changed", () => heard.add("tools"));
-  sdk.onNotification(client, "notifications/resources/updated", ({ params }) => heard.add(params.uri));
+  const changes = {
+    "notifications/tools/list_changed": () => heard.add("tools"),
+    "notifications/resources/updated": ({ params }) => heard.add(params.uri),
+  };
+  for (const [method, handle] of Object.entries(changes)) {
+    sdk.onNotification(client, method, handle);
+  }
   const modern = client.getProtocolEra?.() === "modern";
   const filter = { toolsListChanged: true, resourceSubscriptions: [TOPIC] };
-  const subscription = modern ? await client.listen(filter) : await client.subscribeResource({ uri: TOPIC });
+  const subscription = await (modern
+    ? client.listen(filter)
+    : client.subscribeResource({ uri: TOPIC }));
 
   await sdk.call(client, { name: "conversation_rename", arguments: {} });
   await until("heard", () => heard.size === 2);
@@ -133,12 +165,18 @@ const limit = setTimeout(() => {
 const sdk = await load();
 const client = new sdk.Client(
   { name: "mcpkit-tests", version: "1.0.0" },
-  wish.mode ? { versionNegotiation: { mode: wish.mode } } : {},
+  {
+    capabilities: { elicitation: {} },
+    ...(wish.mode && { versionNegotiation: { mode: wish.mode } }),
+  },
 );
-await client.connect(openTransport(sdk, said));
+const transport = openTransport(sdk, said);
+await client.connect(transport);
 said.protocol = client.getNegotiatedProtocolVersion?.() ?? said.protocol;
 await converse(sdk, client, said);
 await hearChanges(sdk, client, said);
+said.session = Boolean(transport.sessionId);
+await transport.terminateSession?.();
 await client.close();
 clearTimeout(limit);
 console.log(JSON.stringify(said));

@@ -5,11 +5,13 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
 import click
 import mcp_types as types
+from mcp.server.mcpserver import Elicit, Resolve
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -76,6 +78,23 @@ async def wait(seconds: float, ctx: Context[Settings, Journal]) -> str:
         raise
     ctx.state.note("waited")
     return f"waited {seconds:g} s"
+
+
+class Name(BaseModel):
+    """A name."""
+
+    name: str
+
+
+def ask_name() -> Elicit[Name]:
+    """Ask the user."""
+    return Elicit("What is your name?", Name)
+
+
+@plugin.tool()
+def greet(name: Annotated[Name, Resolve(ask_name)]) -> str:
+    """Greet the user by name."""
+    return f"Hello {name.name}"
 
 
 @plugin.tool()

@@ -144,6 +144,19 @@ async def test_a_lost_stream_is_resumed_where_it_broke(
     assert messages[-1]["result"]["structuredContent"] == {"result": "waited 1 s"}
 
 
+async def test_a_resumed_stream_ends_with_the_response(served: ServerProcess) -> None:
+    async with session(served.url()) as http:
+        sent = await http.post(PATH, json=request("tools/call", 3, name="conversation_ecko"))
+        priming, error = events(sent.text)
+        resume = {"Accept": "text/event-stream"}
+        with anyio.fail_after(5):
+            resumed = await http.get(PATH, headers=resume | {"Last-Event-ID": priming["id"]})
+            again = await http.get(PATH, headers=resume | {"Last-Event-ID": error["id"]})
+
+    assert answer(resumed) == json.loads(error["data"])
+    assert again.status_code == 405  # what makes a client stop asking
+
+
 async def test_one_session_cannot_resume_the_stream_of_another(served: ServerProcess) -> None:
     async with session(served.url()) as one, session(served.url()) as other:
         sent = await one.post(PATH, json=request("tools/list", 5))

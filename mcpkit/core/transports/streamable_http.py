@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from starlette.routing import BaseRoute, Route
 
 from mcpkit.core.contributions import Endpoint
@@ -26,4 +25,4 @@ async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
         max_request_body_size=settings.max_body_size,
     )
     async with manager.run():
-        yield [Route(settings.path, StreamableHTTPASGIApp(manager))]
+        yield [Route(settings.path, manager)]

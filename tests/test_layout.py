@@ -29,7 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.messages",
         ]
     ),
-    frozenset(["contributions", "draining", "sources"]),
+    frozenset(["contributions", "draining", "sources", "transports.bodies"]),
     frozenset(
         [
             "components",

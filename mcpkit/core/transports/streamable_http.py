@@ -9,6 +9,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, Streamable
 from starlette.routing import BaseRoute, Route
 
 from mcpkit.core.contributions import Endpoint
+from mcpkit.core.transports.bodies import CheckedBodies
 
 
 @asynccontextmanager
@@ -23,4 +24,4 @@ async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
         max_request_body_size=settings.max_body_size,
     )
     async with manager.run():
-        yield [Route(settings.path, StreamableHTTPASGIApp(manager))]
+        yield [Route(settings.path, CheckedBodies(StreamableHTTPASGIApp(manager)))]

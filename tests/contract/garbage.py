@@ -4,9 +4,11 @@ JSON is written as text, not dumped, so that it can be what no writer would prod
 with a key twice, with NaN or half of a character.
 """
 
+import contextlib
 import json
 
 from hypothesis import strategies as st
+from mcp.shared.inbound import encode_header_value
 
 MODERN = "2026-07-28"
 
@@ -47,6 +49,9 @@ PARAMS: dict[str, dict[str, str]] = {
     "notifications/roots/list_changed": {},
 }
 """Methods, each with parameters that are right."""
+
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""Methods with the parameter that the header Mcp-Name repeats."""
 
 
 def nested(depth: int, opening: str, inner: str) -> str:
@@ -110,7 +115,7 @@ def params_of(draw: st.DrawFn, method: str, *, modern: bool) -> str:
     members = dict(PARAMS.get(method, {}))
     if modern:
         members["_meta"] = META
-    for name in draw(st.lists(st.sampled_from([*members, "extra", "_meta"]), max_size=2)):
+    for name in draw(st.lists(st.sampled_from(sorted({*members, "extra", "_meta"})), max_size=2)):
         members[name] = draw(st.one_of(values, huge) if name != "_meta" else metas)
     pairs = list(members.items())
     if pairs and draw(st.integers(0, 4)) == 0:
@@ -187,6 +192,26 @@ broken_messages = st.one_of(
     huge,
 ).map(lambda text: text.encode("utf-8"))
 """Frames of which none is a JSON-RPC message."""
+
+
+header_values = st.one_of(
+    st.sampled_from(["", "tools/call", "conversation_echo", "=?base64?!?=", "=?base64?7aCA?=", "1"]),
+    st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), max_size=9),
+)
+
+
+@st.composite
+def modern_posts(draw: st.DrawFn) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a modern request; the headers mostly agree with the body."""
+    method = draw(st.sampled_from([*PARAMS, "tools/nonsense"]))
+    params = draw(params_of(method, modern=True))
+    headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
+    with contextlib.suppress(AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        headers["Mcp-Name"] = encode_header_value(json.loads(params)[NAMED[method]])
+    if draw(st.integers(0, 9)) == 0:
+        headers[draw(st.sampled_from([*headers, "Mcp-Name"]))] = draw(header_values)
+    members = [("jsonrpc", '"2.0"'), ("id", draw(ids)), ("method", json.dumps(method))]
+    return headers, object_of([*members, ("params", params)]).encode()
 
 
 @st.composite

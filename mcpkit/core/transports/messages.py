@@ -13,6 +13,7 @@ import mcp_types as types
 import pydantic_core
 from mcp.shared.dispatcher import as_request_id
 from mcp.shared.message import SessionMessage
+from pydantic_core import PydanticSerializationError
 
 
 def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
@@ -33,8 +34,17 @@ def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
 
 
 def write_message(message: SessionMessage) -> str:
-    """Write one message, without line breaks."""
-    return message.message.model_dump_json(by_alias=True, exclude_unset=True)
+    """Write one message, without line breaks.
+
+    Half of a surrogate pair, as in the name of a file that is no UTF-8, becomes a question mark:
+    one such result must not end the connection.
+    """
+    try:
+        return message.message.model_dump_json(by_alias=True, exclude_unset=True)
+    except PydanticSerializationError:
+        value = message.message.model_dump(by_alias=True, exclude_unset=True)
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="replace").decode()
 
 
 def failure(code: int, text: str, request_id: types.RequestId | None = None) -> types.JSONRPCError:

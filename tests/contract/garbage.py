@@ -12,6 +12,13 @@ from mcp.shared.inbound import encode_header_value
 
 MODERN = "2026-07-28"
 
+INITIALIZE = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "fuzz", "version": "1"},
+}
+"""Parameters that open a connection of the 2025 protocols."""
+
 META = (
     f'{{"io.modelcontextprotocol/protocolVersion":"{MODERN}",'
     '"io.modelcontextprotocol/clientCapabilities":{}}'
@@ -21,11 +28,7 @@ META = (
 MODERN_PARAMS = f'{{"_meta":{META}}}'
 
 PARAMS: dict[str, dict[str, str]] = {
-    "initialize": {
-        "protocolVersion": '"2025-11-25"',
-        "capabilities": "{}",
-        "clientInfo": '{"name":"fuzz","version":"1"}',
-    },
+    "initialize": {key: json.dumps(value) for key, value in INITIALIZE.items()},
     "ping": {},
     "tools/list": {"cursor": '"next"'},
     "tools/call": {"name": '"conversation_echo"', "arguments": '{"text":"hello"}'},

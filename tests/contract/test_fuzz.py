@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import ServerProcess, environment, start_server
 from tests.contract import garbage
+from tests.contract.garbage import INITIALIZE
 from tests.contract.wires import (
     JSON,
     PATIENCE,
@@ -28,12 +29,6 @@ from tests.contract.wires import (
 )
 
 pytestmark = pytest.mark.contract
-
-INITIALIZE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "fuzz", "version": "1"},
-}
 
 UVICORN = re.compile(
     r"Invalid UTF-8 sequence received from client\.\nTraceback.*?UnicodeDecodeError.*?\n", re.DOTALL

@@ -90,9 +90,7 @@ class Gate:
             self._idle.set()
 
 
-async def make_writable(
-    ctx: ServerRequestContext[Any, Any], call_next: CallNext
-) -> HandlerResult:
+async def make_writable(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Replace what UTF-8 cannot say in what a plugin answers: it would end the connection."""
     try:
         return _writable(await call_next(ctx))

@@ -77,9 +77,23 @@ numbers = st.sampled_from(
 )
 strings = st.sampled_from(
     [
-        *('""', '"x"', '"\\u0000"', '"\\ud800"', '"\\udc00\\ud800"', '"a\\nb\\r\\n"', '"%ed%a0%80"'),
+        *(
+            '""',
+            '"x"',
+            '"\\u0000"',
+            '"\\ud800"',
+            '"\\udc00\\ud800"',
+            '"a\\nb\\r\\n"',
+            '"%ed%a0%80"',
+        ),
         *('"../../etc/passwd"', '"conversation://people/%00"', '"{}"', '"__class__"', '"\u202e"'),
-        *('"conversation_fail"', '"conversation_rename"', '"http://[::1"', '"\ufeff"', '"=?base64?!?="'),
+        *(
+            '"conversation_fail"',
+            '"conversation_rename"',
+            '"http://[::1"',
+            '"\ufeff"',
+            '"=?base64?!?="',
+        ),
     ]
 )
 scalars = st.one_of(st.sampled_from(["null", "true", "false"]), numbers, strings)
@@ -97,7 +111,9 @@ values = st.one_of(
 """Values that are legal JSON, nearly, and mostly of the wrong type."""
 
 wrong_ids = st.one_of(
-    st.sampled_from(["null", "true", "false", "1.5", "1e999", "NaN", "{}", "[]", "[1]", "9" * 5000]),
+    st.sampled_from(
+        ["null", "true", "false", "1.5", "1e999", "NaN", "{}", "[]", "[1]", "9" * 5000]
+    ),
     st.just('"\\ud800"'),
     deep,
 )
@@ -139,9 +155,7 @@ metas = st.one_of(
         values,
     ),
     st.builds(lambda value: META[:-1] + f',"progressToken":{value}}}', values),
-    st.builds(
-        lambda value: META[:-1] + f',"io.modelcontextprotocol/clientInfo":{value}}}', values
-    ),
+    st.builds(lambda value: META[:-1] + f',"io.modelcontextprotocol/clientInfo":{value}}}', values),
 )
 
 
@@ -198,8 +212,12 @@ broken_messages = st.one_of(
 
 
 header_values = st.one_of(
-    st.sampled_from(["", "tools/call", "conversation_echo", "=?base64?!?=", "=?base64?7aCA?=", "1"]),
-    st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), max_size=9),
+    st.sampled_from(
+        ["", "tools/call", "conversation_echo", "=?base64?!?=", "=?base64?7aCA?=", "1"]
+    ),
+    st.text(
+        st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), max_size=9
+    ),
 )
 
 
@@ -243,3 +261,40 @@ frames = st.one_of(
     broken_messages, odd_frames, torn_frames(), st.sampled_from([b"", b" ", b"\r", b"\0"])
 )
 """Anything."""
+
+
+@st.composite
+def torn_requests(draw: st.DrawFn, host: str) -> bytes:
+    """HTTP requests that are wrong as such, cut somewhere or not."""
+    body = draw(odd_frames.filter(lambda frame: len(frame) < 10_000))
+    size = draw(st.sampled_from(["0", "-1", "x", "5", str(len(body) + 9), "9" * 30, ""]))
+    lines = draw(
+        st.permutations(
+            [
+                f"Host: {draw(st.sampled_from([host, '', 'evil.example', host + chr(0)]))}",
+                "Content-Type: "
+                + draw(st.sampled_from(["application/json", "text/plain", "\xff"])),
+                "Accept: application/json, text/event-stream",
+                draw(st.sampled_from([f"Content-Length: {size}", "Transfer-Encoding: chunked"])),
+                "MCP-Protocol-Version: "
+                + draw(st.sampled_from([MODERN, "2025-11-25", "", "x" * 99])),
+                "Mcp-Session-Id: "
+                + draw(st.sampled_from(["", "x", "\xe9", "0" * 32, "y" * 70_000])),
+            ]
+        )
+    )
+    start = draw(
+        st.sampled_from(
+            [
+                *(
+                    "POST /mcp HTTP/1.1",
+                    "POST /messages/ HTTP/1.1",
+                    "POST /messages/?session_id=\xe9",
+                ),
+                *("GET /sse HTTP/9.9", "GET /ws HTTP/1.1", "DELETE /mcp HTTP/1.1", "\0 \0 \0", ""),
+                *("POST /messages/?session_id=" + "0" * 32 + " HTTP/1.1", "PUT /mcp HTTP/1.1"),
+            ]
+        )
+    )
+    whole = "\r\n".join([start, *lines, "", ""]).encode("latin-1") + body
+    return whole[: draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole))))]

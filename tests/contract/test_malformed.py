@@ -69,9 +69,7 @@ def test_a_request_with_a_wrong_id_is_answered(network: ServerProcess, transport
 
 @pytest.mark.parametrize("path", ["/mcp", "/messages/"])
 @pytest.mark.parametrize("version", ["2025-11-25", MODERN])
-def test_a_post_that_ends_early_is_no_news(
-    network: ServerProcess, path: str, version: str
-) -> None:
+def test_a_post_that_ends_early_is_no_news(network: ServerProcess, path: str, version: str) -> None:
     host, _, port = network.url().split("/")[2].partition(":")
     head = [
         f"POST {path}?session_id={'0' * 32} HTTP/1.1",

@@ -3,10 +3,11 @@
 import contextlib
 import json
 import queue
-import re
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
@@ -64,14 +65,30 @@ class Reader:
 
     def receive(self, seconds: float) -> Any:
         """The next message, parsed."""
-        frame = self._queue.get(timeout=seconds)
+        frame = self._queue.get(timeout=max(seconds, 0))
         if frame is None:
             raise EOFError
         return parse(frame)
 
-    def join(self) -> None:
-        """Wait until there is nothing to read any more."""
-        self._thread.join(PATIENCE)
+
+numbers = count(1)
+
+
+def request(method: str, params: dict[str, Any] | None = None) -> tuple[str, bytes]:
+    """A good request with an id that no garbage has."""
+    number = f"probe-{next(numbers)}"
+    message = {"jsonrpc": "2.0", "id": number, "method": method}
+    return number, json.dumps(message | ({"params": params} if params else {})).encode()
+
+
+def ask(wire: Wire, method: str, params: dict[str, Any] | None = None) -> Any:
+    """Ask something good and return its answer, which must come in time whatever came before."""
+    number, frame = request(method, params)
+    wire.send(frame)
+    deadline = time.monotonic() + PATIENCE
+    while (message := wire.receive(deadline - time.monotonic())).get("id") != number:
+        pass
+    return message
 
 
 class Lines:
@@ -126,6 +143,10 @@ class WebSocket:
         except websockets.ConnectionClosed as exc:
             raise EOFError from exc
 
+    def abort(self) -> None:
+        """Leave without saying goodbye."""
+        self._connection.socket.shutdown(socket.SHUT_RDWR)
+
 
 @contextlib.contextmanager
 def websocket(url: str) -> Iterator[WebSocket]:
@@ -159,6 +180,9 @@ class EventStream:
         """The next message of the event stream."""
         return self._reader.receive(seconds)
 
+    def abort(self) -> None:
+        """Leave: nothing is to be said."""
+
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
@@ -180,3 +204,15 @@ def event_stream(url: str) -> Iterator[EventStream]:
         data = events(stream.iter_lines())
         target = urljoin(url, next(data))
         yield EventStream(http, target, Reader(data))
+
+
+def post(http: httpx2.Client, url: str, frame: bytes, headers: dict[str, Any]) -> int:
+    """Post something, and return the HTTP status; an open subscription is not read to its end."""
+    with http.stream("POST", url, content=frame, headers=JSON | headers) as response:
+        if b"subscriptions/listen" in frame and response.status_code == 200:
+            return 200
+        text = response.read().decode()
+        for message in events(text.splitlines()) if "data: " in text else [text]:
+            if message:
+                parse(message)
+        return response.status_code

@@ -93,12 +93,13 @@ class Gate:
 async def make_writable(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Replace what UTF-8 cannot say in what a plugin answers: it would end the connection."""
     try:
-        return _writable(await call_next(ctx))
+        result: HandlerResult = _writable(await call_next(ctx))
     except MCPError as exc:
         told = exc.error.model_dump()
         if (error := _writable(told)) is told:
             raise
         raise MCPError(**error) from exc
+    return result
 
 
 def _writable(value: Any) -> Any:

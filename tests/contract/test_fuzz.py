@@ -3,10 +3,8 @@
 import json
 import re
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import ServerProcess, environment, start_server
-from tests.contract import garbage
+from tests.conftest import ServerProcess
+from tests.contract import garbage, garbage_http
 from tests.contract.wires import (
     JSON,
     PATIENCE,
@@ -94,34 +92,6 @@ def assert_survives(
 
     with stack:
         run()
-
-
-@pytest.fixture(scope="module")
-def stdio(test_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A process that serves standard input and output."""
-    server = start_server((), environment(test_plugins), tmp_path_factory.mktemp("stdio"))
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-@pytest.fixture(scope="module")
-def unix(
-    test_plugins: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[ServerProcess, str]]:
-    """A process that serves a Unix socket, and the path of that."""
-    folder = tmp_path_factory.mktemp("unix")
-    path = folder / "s"
-    arguments = ("-t", "unix-socket", "--set", f"plugins.conversation.socket={path}")
-    server = start_server(arguments, environment(test_plugins), folder)
-    try:
-        server.wait_for("Serving unix-socket")
-        while not path.exists():
-            time.sleep(0.02)
-        yield server, str(path)
-    finally:
-        server.close()
 
 
 def test_stdio_survives_garbage(stdio: ServerProcess) -> None:
@@ -242,7 +212,7 @@ def test_modern_http_never_fails_whatever_it_is_sent(
     http: httpx2.Client, network: ServerProcess, eras: Any
 ) -> None:
     @fuzzed(300)
-    @given(garbage.modern_posts())
+    @given(garbage_http.modern_posts())
     def run(parts: tuple[dict[str, str], bytes]) -> None:
         headers = {name: value.encode("latin-1") for name, value in parts[0].items()}
         assert post(http, network.url(), parts[1], headers) < 500
@@ -257,7 +227,7 @@ def test_what_is_hardly_http_is_refused(
     host, _, port = network.url().split("/")[2].partition(":")
 
     @fuzzed(100)
-    @given(garbage.torn_requests(f"{host}:{port}"))
+    @given(garbage_http.torn_requests(f"{host}:{port}"))
     def run(sent: bytes) -> None:
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
             connection.sendall(sent)
@@ -281,6 +251,9 @@ def test_what_is_hardly_http_is_refused(
         ("Mcp-Name", ""),
         ("Mcp-Name", None),
         ("MCP-Protocol-Version", "2027-01-01"),
+        ("MCP-Protocol-Version", "2025-11-25"),
+        ("MCP-Protocol-Version", ""),
+        ("MCP-Protocol-Version", None),
     ],
 )
 def test_headers_that_disagree_with_the_body_are_refused(

@@ -1,4 +1,4 @@
-"""Wrong messages that once did harm, against real processes: each is answered, none ends anything."""
+"""Wrong messages that once did harm, against real processes: none ends or stalls anything."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Serve, ServerProcess
 from tests.contract.garbage import INITIALIZE, MODERN
-from tests.contract.wires import JSON, Lines, event_stream, websocket
+from tests.contract.wires import Lines, event_stream, websocket
 
 pytestmark = pytest.mark.contract
 

@@ -44,7 +44,7 @@ async def test_results_that_utf8_cannot_say_are_sent_with_question_marks(plugin:
     async with connect(files=plugin) as client:
         told = await client.call_tool("files_name", {})
         refused = await client.call_tool("files_refuse", {})
-        with pytest.raises(MCPError, match="Not caf\\?.txt"):
+        with pytest.raises(MCPError, match=r"Not caf\?\.txt"):
             await client.get_prompt("files_ask")
 
     assert told.structured_content == {"result": "caf?.txt"}

@@ -35,38 +35,35 @@ def modern_posts(draw: st.DrawFn) -> tuple[dict[str, str], bytes]:
     return headers, object_of([*members, ("params", params)]).encode()
 
 
+STARTS = [
+    "POST /mcp HTTP/1.1",
+    "POST /messages/ HTTP/1.1",
+    f"POST /messages/?session_id={'0' * 32} HTTP/1.1",
+    "POST /messages/?session_id=\xe9",
+    "PUT /mcp HTTP/1.1",
+    "DELETE /mcp HTTP/1.1",
+    "GET /sse HTTP/9.9",
+    "GET /ws HTTP/1.1",
+    "\0 \0 \0",
+    "",
+]
+
+
 @st.composite
 def torn_requests(draw: st.DrawFn, host: str) -> bytes:
     """HTTP requests that are wrong as such, cut somewhere or not."""
     body = draw(odd_frames.filter(lambda frame: len(frame) < 10_000))
-    size = draw(st.sampled_from(["0", "-1", "x", "5", str(len(body) + 9), "9" * 30, ""]))
-    lines = draw(
-        st.permutations(
-            [
-                f"Host: {draw(st.sampled_from([host, '', 'evil.example', host + chr(0)]))}",
-                "Content-Type: "
-                + draw(st.sampled_from(["application/json", "text/plain", "\xff"])),
-                "Accept: application/json, text/event-stream",
-                draw(st.sampled_from([f"Content-Length: {size}", "Transfer-Encoding: chunked"])),
-                "MCP-Protocol-Version: "
-                + draw(st.sampled_from([MODERN, "2025-11-25", "", "x" * 99])),
-                "Mcp-Session-Id: "
-                + draw(st.sampled_from(["", "x", "\xe9", "0" * 32, "y" * 70_000])),
-            ]
-        )
-    )
-    start = draw(
-        st.sampled_from(
-            [
-                *(
-                    "POST /mcp HTTP/1.1",
-                    "POST /messages/ HTTP/1.1",
-                    "POST /messages/?session_id=\xe9",
-                ),
-                *("GET /sse HTTP/9.9", "GET /ws HTTP/1.1", "DELETE /mcp HTTP/1.1", "\0 \0 \0", ""),
-                *("POST /messages/?session_id=" + "0" * 32 + " HTTP/1.1", "PUT /mcp HTTP/1.1"),
-            ]
-        )
-    )
-    whole = "\r\n".join([start, *lines, "", ""]).encode("latin-1") + body
+    headers = {
+        "Host": [host, "", "evil.example", f"{host}\0"],
+        "Content-Type": ["application/json", "text/plain", "\xff"],
+        "Accept": ["application/json, text/event-stream"],
+        "Content-Length": ["0", "-1", "x", "5", str(len(body) + 9), "9" * 30, ""],
+        "Transfer-Encoding": ["chunked"],
+        "MCP-Protocol-Version": [MODERN, "2025-11-25", "", "x" * 99],
+        "Mcp-Session-Id": ["", "x", "\xe9", "0" * 32, "y" * 70_000],
+    }
+    names = [*draw(st.permutations([*headers]))]
+    names.remove(draw(st.sampled_from(["Content-Length", "Transfer-Encoding"])))
+    lines = [f"{name}: {draw(st.sampled_from(headers[name]))}" for name in names]
+    whole = "\r\n".join([draw(st.sampled_from(STARTS)), *lines, "", ""]).encode("latin-1") + body
     return whole[: draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole))))]

@@ -131,10 +131,10 @@ Serve = Callable[..., ServerProcess]
 
 
 def environment(plugins: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a process that sees the test plugins, and none of our variables."""
+    """The environment of a process that sees what we see, the test plugins, no setting of ours."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MCPKIT_")}
-    path = os.pathsep.join(filter(None, [str(plugins), os.environ.get("PYTHONPATH")]))
-    return kept | {"PYTHONPATH": path} | dict(extra or {})
+    paths = filter(None, [str(plugins), os.environ.get("PYTHONPATH")])
+    return kept | {"PYTHONPATH": os.pathsep.join(paths)} | dict(extra or {})
 
 
 @pytest.fixture

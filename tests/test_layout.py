@@ -43,6 +43,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "sources",
             "tasks.changes",
             "tasks.sqlite",
+            "transports.bodies",
         ]
     ),
     frozenset(

@@ -33,8 +33,9 @@ BACKLOG = 1024
 
 @dataclass(slots=True)
 class Wishes:
-    """What one connection wants to be told."""
+    """What one connection wants to be told, and whether somebody tells it."""
 
+    is_told: bool = False
     log_level: types.LoggingLevel | None = None
     uris: set[str] = field(default_factory=set)
 
@@ -85,8 +86,14 @@ class Connections:
     async def forward(
         self, ctx: ServerRequestContext[Any, Any], params: types.NotificationParams | None
     ) -> None:
-        """Tell one connection of changes, from `notifications/initialized` until it closes."""
-        wishes = self.wishes(ctx.session)
+        """Tell one connection of changes, from `notifications/initialized` until it closes.
+
+        A client that says so again is not told twice; one that never opened is not told.
+        """
+        opened, wishes = ctx.session.client_params, self.wishes(ctx.session)
+        if opened is None or wishes.is_told:
+            return
+        wishes.is_told = True
         send, receive = anyio.create_memory_object_stream[ServerEvent](BACKLOG)
 
         def deliver(event: ServerEvent) -> None:
@@ -99,6 +106,8 @@ class Connections:
         try:
             with send, receive:
                 async for event in receive:
+                    if ctx.session.client_params is not opened:
+                        return  # it was opened anew, and is told anew
                     notification = notification_of(event, wishes)
                     if notification is not None:
                         await ctx.session.send_notification(notification)

@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import mcp_types as types
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from mcp.shared.dispatcher import as_request_id, coerce_request_id
 from mcp.shared.message import SessionMessage
 
 from mcpkit.core.middleware import LISTEN
@@ -33,16 +34,17 @@ class Unanswered:
                 self._none = anyio.Event()
             self._ids.add(item.id)
         elif isinstance(item, types.JSONRPCNotification) and item.method == CANCELLED:
-            self._settle((item.params or {}).get("requestId"))
+            cancelled = as_request_id((item.params or {}).get("requestId"))
+            if cancelled is not None:
+                self._settle(*(kept for kept in self._ids if _is_same(kept, cancelled)))
 
     def answered(self, message: SessionMessage) -> None:
         """Note what went out."""
         if isinstance(message.message, types.JSONRPCResponse | types.JSONRPCError):
             self._settle(message.message.id)
 
-    def _settle(self, request_id: types.RequestId | None) -> None:
-        if request_id is not None:
-            self._ids.discard(request_id)
+    def _settle(self, *request_ids: types.RequestId | None) -> None:
+        self._ids.difference_update(request_ids)
         if not self._ids:
             self._none.set()
 
@@ -50,6 +52,11 @@ class Unanswered:
         """Return when everything is answered."""
         while self._ids:
             await self._none.wait()
+
+
+def _is_same(one: types.RequestId, other: types.RequestId) -> bool:
+    """Whether the SDK takes two ids for one when a request is cancelled: 7 and "7" are."""
+    return coerce_request_id(one) == coerce_request_id(other)
 
 
 class CountedReceive(ObjectReceiveStream[SessionMessage | Exception]):

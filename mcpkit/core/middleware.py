@@ -1,16 +1,18 @@
 """The chain around every request: the one place that touches the SDK's provisional middleware.
 
 `Gate` counts the requests in flight and lets nothing new in when the server stops; the SDK's
-boundary seals the state of multi-round calls.
+boundary seals the state of multi-round calls. `make_writable` sees to it that answers can be sent.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import anyio
+import pydantic_core
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
@@ -98,6 +100,31 @@ class Gate:
             self._idle.set()
 
 
+async def make_writable(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Replace what UTF-8 cannot say in what a plugin answers: it would end the connection."""
+    try:
+        result: HandlerResult = _writable(await call_next(ctx))
+    except MCPError as exc:
+        told = exc.error.model_dump()
+        if (error := _writable(told)) is told:
+            raise
+        raise MCPError(**error) from exc
+    return result
+
+
+def _writable(value: Any) -> Any:
+    """The value; with a question mark for each half of a surrogate pair, if it has such.
+
+    Names of files hold them where the bytes are no UTF-8 (PEP 383).
+    """
+    try:
+        pydantic_core.to_json(value)
+    except pydantic_core.PydanticSerializationError:
+        text = json.dumps(value, ensure_ascii=False)
+        return json.loads(text.encode(errors="replace"))
+    return value
+
+
 def install(server: Server[Any], gate: Gate, settings: RequestStateSettings) -> None:
     """Put our middleware behind the SDK's own."""
     keys = [key.get_secret_value() for key in settings.keys]
@@ -106,5 +133,6 @@ def install(server: Server[Any], gate: Gate, settings: RequestStateSettings) -> 
         if keys
         else RequestStateSecurity.ephemeral(ttl=settings.ttl)
     )
+    server.middleware.append(make_writable)
     server.middleware.append(gate)
     server.middleware.append(RequestStateBoundary(security, default_audience=server.name))

@@ -1,6 +1,7 @@
 """Ways to connect the official client to a server process, by transport."""
 
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -65,6 +66,34 @@ def network(
     server = start_server(tuple(arguments), environment(test_plugins), folder)
     try:
         yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def stdio(test_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A process that serves standard input and output."""
+    server = start_server((), environment(test_plugins), tmp_path_factory.mktemp("stdio"))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def unix(
+    test_plugins: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ServerProcess, str]]:
+    """A process that serves a Unix socket, and the path of that."""
+    folder = tmp_path_factory.mktemp("unix")
+    path = folder / "s"
+    arguments = ("-t", "unix-socket", "--set", f"plugins.conversation.socket={path}")
+    server = start_server(arguments, environment(test_plugins), folder)
+    try:
+        server.wait_for("Serving unix-socket")
+        while not path.exists():
+            time.sleep(0.02)
+        yield server, str(path)
     finally:
         server.close()
 

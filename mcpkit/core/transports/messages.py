@@ -10,8 +10,10 @@ import json
 from typing import Any
 
 import mcp_types as types
+import pydantic_core
+from mcp.shared.dispatcher import as_request_id
 from mcp.shared.message import SessionMessage
-from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 
 def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
@@ -22,15 +24,27 @@ def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
         read.
     """
     try:
-        message = types.jsonrpc_message_adapter.validate_json(text, by_name=False)
-    except ValidationError:
+        value = pydantic_core.from_json(text, allow_inf_nan=False)
+        message = types.jsonrpc_message_adapter.validate_python(value, by_name=False)
+    except ValueError:
         return _refusal(text)
+    if isinstance(message, types.JSONRPCNotification) and "id" in value:
+        return _refusal(text)  # a request whose id is wrong: it waits for an answer
     return SessionMessage(message)
 
 
 def write_message(message: SessionMessage) -> str:
-    """Write one message, without line breaks."""
-    return message.message.model_dump_json(by_alias=True, exclude_unset=True)
+    """Write one message, without line breaks.
+
+    Half of a surrogate pair, as in the name of a file that is no UTF-8, becomes a question mark:
+    one such result must not end the connection.
+    """
+    try:
+        return message.message.model_dump_json(by_alias=True, exclude_unset=True)
+    except PydanticSerializationError:
+        value = message.message.model_dump(by_alias=True, exclude_unset=True)
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="replace").decode()
 
 
 def failure(code: int, text: str, request_id: types.RequestId | None = None) -> types.JSONRPCError:
@@ -42,12 +56,29 @@ def failure(code: int, text: str, request_id: types.RequestId | None = None) -> 
 
 def _refusal(text: str | bytes) -> types.JSONRPCError:
     try:
-        value: Any = json.loads(text)
+        value: Any = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return failure(types.PARSE_ERROR, "Parse error: the message is not valid JSON in UTF-8")
     if isinstance(value, list):
         return failure(types.INVALID_REQUEST, "Invalid request: batches are not supported")
-    request_id = value.get("id") if isinstance(value, dict) else None
-    if isinstance(request_id, bool) or not isinstance(request_id, int | str):
+    request_id = as_request_id(value.get("id")) if isinstance(value, dict) else None
+    if isinstance(request_id, str) and not _is_text(request_id):
         request_id = None
-    return failure(types.INVALID_REQUEST, "Invalid request: not a JSON-RPC 2.0 message", request_id)
+    return failure(
+        types.INVALID_REQUEST,
+        "Invalid request: not a JSON-RPC 2.0 message, or nested too deeply",
+        request_id,
+    )
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string can be written; half of a surrogate pair cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

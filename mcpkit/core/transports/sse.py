@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from mcpkit.core.contributions import Endpoint
+from mcpkit.core.transports.bodies import CheckedBodies
 
 
 class _Stream:
@@ -37,5 +38,5 @@ async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
     )
     yield [
         Route(settings.sse_path, _Stream(endpoint, transport), methods=["GET"]),
-        Mount(settings.message_path, app=transport.handle_post_message),
+        Mount(settings.message_path, app=CheckedBodies(transport.handle_post_message)),
     ]

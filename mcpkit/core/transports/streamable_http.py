@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import mcp_types as types
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
+from mcp_types.jsonrpc import HEADER_MISMATCH
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Route
 
 from mcpkit.core.contributions import Endpoint
+from mcpkit.core.transports.bodies import CheckedBodies
 from mcpkit.core.transports.events import SessionManager
+from mcpkit.core.transports.messages import failure
 
 
 @asynccontextmanager
@@ -25,4 +32,21 @@ async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
         max_request_body_size=settings.max_body_size,
     )
     async with manager.run():
-        yield [Route(settings.path, manager)]
+        yield [Route(settings.path, CheckedBodies(manager, refuse_other_era))]
+
+
+def refuse_other_era(message: types.JSONRPCMessage, headers: Headers) -> types.JSONRPCError | None:
+    """Refuse a modern request whose header names no version, or one of the 2025 protocols.
+
+    The SDK goes by the header alone and would answer it as one of those (specification of
+    2026-07-28, basic/transports/streamable-http: 400 and -32020).
+    """
+    if not isinstance(message, types.JSONRPCRequest) or message.method == "initialize":
+        return None
+    meta = (message.params or {}).get("_meta")
+    version = headers.get(MCP_PROTOCOL_VERSION_HEADER)
+    is_modern = isinstance(meta, dict) and types.PROTOCOL_VERSION_META_KEY in meta
+    if is_modern and (version is None or version in HANDSHAKE_PROTOCOL_VERSIONS):
+        text = "The header MCP-Protocol-Version does not match the protocol version in _meta"
+        return failure(HEADER_MISMATCH, text, message.id)
+    return None

@@ -6,6 +6,7 @@ it. The guard checks Host, Origin and key of the handshake; uvicorn limits the s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,9 @@ SUBPROTOCOL = "mcp"
 UNSUPPORTED_DATA = 1003
 GOING_AWAY = 1001
 """Close codes (RFC 6455, section 7.4.1)."""
+
+GONE = (WebSocketDisconnect, RuntimeError)
+"""What sending raises when the client has gone, or uvicorn has closed because of what it sent."""
 
 FLUSH = 5.0
 """Seconds that the last messages get to be sent when the server stops."""
@@ -54,7 +58,10 @@ async def _serve(endpoint: Endpoint, websocket: WebSocket) -> None:
         async def write() -> None:
             async with from_server:
                 async for message in from_server:
-                    await websocket.send_text(write_message(message))
+                    try:
+                        await websocket.send_text(write_message(message))
+                    except GONE:
+                        tasks.cancel_scope.cancel()
             written.set()
 
         written = anyio.Event()
@@ -64,7 +71,8 @@ async def _serve(endpoint: Endpoint, websocket: WebSocket) -> None:
             await endpoint.serve_stream(incoming, outgoing)
         with anyio.move_on_after(FLUSH):
             await written.wait()
-            await websocket.close(GOING_AWAY)
+            with contextlib.suppress(*GONE):
+                await websocket.close(GOING_AWAY)
         tasks.cancel_scope.cancel()
 
 

@@ -1,0 +1,47 @@
+"""What is a message, and how what is none is answered."""
+
+import pytest
+from mcp.shared.message import SessionMessage
+
+from mcpkit.core.transports.messages import read_message
+
+DEEP = '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":' + "[" * 300 + "]" * 300 + "}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "request_id"),
+    [
+        ("{", -32700, None),
+        (b'{"jsonrpc":"2.0","id":7,"method":"\xff"}', -32700, None),
+        ('{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":NaN}}', -32700, None),
+        ("[" * 5000, -32700, None),
+        ("[]", -32600, None),
+        ('[{"jsonrpc":"2.0","id":7,"method":"ping"}]', -32600, None),
+        ('{"id":7,"method":"ping"}', -32600, 7),
+        ('{"jsonrpc":"2.0","id":7,"method":"ping","params":[]}', -32600, 7),
+        ('{"jsonrpc":"2.0","id":7,"method":"\\ud800"}', -32600, 7),
+        (DEEP, -32600, 7),
+    ],
+)
+def test_what_is_no_message_is_answered_under_its_id_if_it_has_one(
+    text: str | bytes, code: int, request_id: int | None
+) -> None:
+    answer = read_message(text)
+
+    assert not isinstance(answer, SessionMessage)
+    assert (answer.error.code, answer.id) == (code, request_id)
+
+
+@pytest.mark.parametrize("wrong", ["null", "true", "1.5", "{}", "[]", '"\\ud800"'])
+def test_a_request_with_a_wrong_id_is_no_notification(wrong: str) -> None:
+    answer = read_message(f'{{"jsonrpc":"2.0","id":{wrong},"method":"ping"}}')
+
+    assert not isinstance(answer, SessionMessage)
+    assert (answer.error.code, answer.id) == (-32600, None)
+
+
+@pytest.mark.parametrize("extra", ["", ',"id":1', ',"id":"1"', ',"id":-1', ',"more":null'])
+def test_messages_are_read(extra: str) -> None:
+    message = read_message(f'{{"jsonrpc":"2.0","method":"ping"{extra}}}')
+
+    assert isinstance(message, SessionMessage)

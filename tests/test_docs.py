@@ -14,6 +14,7 @@ import mcp_types as types
 import pytest
 from pydantic import BaseModel
 
+from mcpkit import Plugin
 from mcpkit.cli.main import cli
 from mcpkit.core.hooks import hook_names
 from mcpkit.core.settings import PluginSection, Settings
@@ -211,6 +212,21 @@ async def test_the_plugins_of_the_protocol_page_run(
 
     async with connect(it=plugin, client=options) as client:
         await use(client)
+
+
+@pytest.mark.anyio
+async def test_the_skill_of_the_protocol_page_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs/protocol.md").read_text("utf-8")
+    (manifest,) = [block for block in blocks(page, "text") if block.startswith("---")]
+    (tmp_path / "packing").mkdir()
+    (tmp_path / "packing" / "SKILL.md").write_text(manifest, "utf-8")
+    plugin = Plugin()
+    plugin.skills(tmp_path)
+
+    async with connect(trips=plugin) as client:
+        read = await client.read_resource("skill://trips/packing/SKILL.md")
+
+    assert read.contents[0].text == manifest  # type: ignore[union-attr]
 
 
 def readme_commands() -> list[str]:

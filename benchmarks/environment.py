@@ -1,7 +1,7 @@
 """The environment of the benchmarks: mcpkit as a wheel, peers at pinned versions, and plugins.
 
-Everything is installed as users install it: wheels, with bytecode. Plugins are generated, packed into
-wheels and installed by pip into a folder of their own for each scenario.
+Everything is installed as users install it: wheels, with bytecode. Plugins are generated, packed
+into wheels and installed by pip into a folder of their own for each scenario.
 """
 
 import base64

@@ -70,6 +70,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
             "adoption",
+            "catalogues",
             "discovery",
             "hooks",
             "outcomes",
@@ -96,8 +97,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(["answers", "extensions.following", "extensions.skills"]),
     frozenset(["server", "validation"]),
+    frozenset(["waking"]),
     frozenset(["app"]),
-    frozenset(["serving"]),
+    frozenset(["assembly", "serving"]),
 )
 """Modules of the core by floor, the lowest first: each imports from lower floors only."""
 

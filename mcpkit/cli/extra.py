@@ -56,7 +56,7 @@ def _group_of(name: str) -> click.Group:
 def _app_of(name: str) -> App:
     """Load one plugin alone; the others stay where they are."""
     from mcpkit.cli.options import effective_settings
-    from mcpkit.core.app import build
+    from mcpkit.core.assembly import build
 
     effective = effective_settings(None, (), "critical")
     alone = effective.settings.model_copy(update={"plugins_allow": (name,)})

@@ -77,18 +77,31 @@ def effective_settings(
     return effective
 
 
-def load_app(effective: Effective, *, no_plugins: bool = False, lenient: bool = False) -> App:
+def load_app(
+    effective: Effective,
+    *,
+    no_plugins: bool = False,
+    lenient: bool = False,
+    use_catalogues: bool = False,
+) -> App:
     """Load the plugins; when lenient, a strict one may fail.
+
+    With catalogues, plugins that have one are imported at their first call.
 
     Raises:
         MCPKitError: The settings or a strict plugin forbid it.
     """
-    from mcpkit.core.app import build
+    from mcpkit.core.assembly import build
+    from mcpkit.core.catalogues import Catalogues, default_folder
     from mcpkit.core.descriptors import kept_stdout
 
     with kept_stdout():
         return build(
-            effective.settings, plugins=not no_plugins, origin=effective.origin, lenient=lenient
+            effective.settings,
+            plugins=not no_plugins,
+            origin=effective.origin,
+            lenient=lenient,
+            catalogues=Catalogues(default_folder()) if use_catalogues else None,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mcpkit.cli.collector import paused_collector
 from mcpkit.cli.options import effective_settings, load_app, plugin_options
 
 
@@ -36,10 +37,14 @@ from mcpkit.cli.options import effective_settings, load_app, plugin_options
 )
 @click.option("--tls-certificate", help="PEM file with the certificate chain.")
 @click.option("--tls-key", help="PEM file with the private key.")
+@click.option(
+    "--eager", is_flag=True, default=None, help="Import all plugins now, not at their first call."
+)
 @click.option("--strict", is_flag=True, default=None, help="Refuse to start when any plugin fails.")
 @plugin_options
 def serve(
     transports: tuple[str, ...],
+    eager: bool | None,
     strict: bool | None,
     settings_path: Path | None,
     assignments: tuple[str, ...],
@@ -52,22 +57,16 @@ def serve(
     SIGTERM and Ctrl-C let calls in flight finish; a second one stops at once.
     """
     overrides = {f"http.{name}": value for name, value in http.items()}
-    effective = effective_settings(
-        settings_path,
-        assignments,
-        log_level,
-        {
-            **overrides,
-            "strict": strict,
-            "transports": list(transports) or None,
-        },
-    )
-    app = load_app(effective, no_plugins=no_plugins)
+    overrides |= {"eager": eager, "strict": strict, "transports": list(transports) or None}
+    with paused_collector():
+        effective = effective_settings(settings_path, assignments, log_level, overrides)
+    lazy = not effective.settings.eager
+    with paused_collector():
+        import anyio
 
-    import anyio
+        from mcpkit.core.serving import serve as serve_app
 
-    from mcpkit.core.serving import serve as serve_app
-
+        app = load_app(effective, no_plugins=no_plugins, use_catalogues=lazy)
     has_uvloop = importlib.util.find_spec("uvloop") is not None
     anyio.run(
         serve_app,

@@ -41,7 +41,7 @@ class Answers:
 
     async def call_tool(self, ctx: Request, params: types.CallToolRequestParams) -> Any:
         """Answer `tools/call`, or tell which task the call has become."""
-        component = self._find("tool", params.name)
+        component = await self._awake("tool", params.name)
         tasks = self._parts.tasks
         if tasks is None or not becomes_task(component, ctx):
             return await self._call_tool(component, component.timeout, ctx, params)
@@ -75,7 +75,7 @@ class Answers:
 
     async def get_prompt(self, ctx: Request, params: types.GetPromptRequestParams) -> Any:
         """Answer `prompts/get`."""
-        component = self._find("prompt", params.name)
+        component = await self._awake("prompt", params.name)
         call = self._call("prompt", component, ctx, params, params.arguments or {})
         return await self._run(call, lambda call: component.run(call.arguments, call.context))
 
@@ -84,6 +84,9 @@ class Answers:
         uri = str(params.uri)
         try:
             component, values = self._registry.find_resource(uri)
+            while component.is_asleep:
+                await self._wake(component)
+                component, values = self._registry.find_resource(uri)
         except (NotFoundError, ResourceNotFoundError) as exc:
             raise unknown(exc, uri) from exc
         call = replace(self._call("resource", component, ctx, params, values), name=uri)
@@ -97,11 +100,12 @@ class Answers:
     ) -> types.CompleteResult:
         """Answer `completion/complete`; a component without completer completes to nothing."""
         if isinstance(params.ref, types.PromptReference):
-            component = self._find("prompt", params.ref.name)
+            component = await self._awake("prompt", params.ref.name)
             ref = params.ref.model_copy(update={"name": component.name})
             params = params.model_copy(update={"ref": ref})
         else:
             component = self._find_reference(params.ref.uri)
+            await self._wake(component)
         completer = self._registry.completers.get(component.plugin)
         if completer is None:
             return types.CompleteResult(completion=types.Completion(values=[]))
@@ -134,6 +138,18 @@ class Answers:
             raise
         except Exception as exc:  # plugin code: anything may come
             raise protocol_error(exc, call) from exc
+
+    async def _awake(self, kind: ComponentKind, name: str) -> Component:
+        """Look up what a client names; its plugin is awake then."""
+        component = self._find(kind, name)
+        if component.is_asleep:
+            await self._wake(component)
+            component = self._find(kind, name)
+        return component
+
+    async def _wake(self, component: Component) -> None:
+        if component.is_asleep and self._parts.wake is not None:
+            await self._parts.wake(component.plugin)
 
     def _find(self, kind: ComponentKind, name: str) -> Component:
         try:

@@ -1,15 +1,11 @@
-"""The composition root: settings become an `App`, and an `App` becomes a running server.
-
-The whole flow stands in `build` and `App.running`: discover, load, validate, register, compose,
-serve.
-"""
+"""The app: loaded plugins become a running server. Enter lifespans, compose, serve, close."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pluggy
 from mcp.server.subscriptions import (
@@ -20,25 +16,21 @@ from mcp.server.subscriptions import (
     ToolsListChanged,
 )
 
-from mcpkit.core import extensions
-from mcpkit.core import transports as builtin_transports
 from mcpkit.core.calls import Caller
+from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.changes import Changes
 from mcpkit.core.components import ComponentKind
-from mcpkit.core.composition import Composition
+from mcpkit.core.composition import Composition, Wake
 from mcpkit.core.contributions import Transport
-from mcpkit.core.discovery import discover, refuse_duplicates, select
 from mcpkit.core.errors import NotFoundError, PluginError
 from mcpkit.core.extensions.apps import apps_extension
 from mcpkit.core.extensions.skills import skills_extension
 from mcpkit.core.extensions.tasks import tasks_extension
-from mcpkit.core.filling import Origin
 from mcpkit.core.groups import ungrouped
-from mcpkit.core.hooks import ask_for_items, create_manager
-from mcpkit.core.lifespan import open_lifespans
-from mcpkit.core.loading import load
+from mcpkit.core.hooks import ask_for_items
+from mcpkit.core.lifespan import Lifespans, open_lifespans
 from mcpkit.core.middleware import Gate
-from mcpkit.core.outcomes import log_failure, log_outcome, refuse_strict
+from mcpkit.core.outcomes import log_failure, refuse_strict
 from mcpkit.core.registry import Registry
 from mcpkit.core.running import Running
 from mcpkit.core.server import compose
@@ -47,7 +39,8 @@ from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.suggestions import did_you_mean
 from mcpkit.core.tasks.running import Tasks, open_tasks
 from mcpkit.core.tasks.sqlite import SqliteTaskStore, default_path
-from mcpkit.core.validation import Plan, validate
+from mcpkit.core.validation import Plan
+from mcpkit.core.waking import Publish, Retire, Waker
 
 BUILT_IN = "mcpkit"
 """The name under which our own transports and routes are registered."""
@@ -70,6 +63,8 @@ class App:
         registry: What clients can use.
         transports: Ways to reach the server, by name.
         manager: Where the loaded plugins are registered.
+        plan: What validation needs to know of the settings.
+        catalogues: Where what plugins contribute is written down; None to import them all.
         lenient: Whether a strict plugin may fail: to list plugins, not to serve them.
     """
 
@@ -78,11 +73,20 @@ class App:
     registry: Registry
     transports: Mapping[str, Transport]
     manager: pluggy.PluginManager
+    plan: Plan
+    catalogues: Catalogues | None = None
     lenient: bool = False
 
     @property
+    def offered(self) -> list[PluginRecord]:
+        """The plugins that clients see, awake or asleep."""
+        return [
+            record for record in self.records if record.status in {Status.LOADED, Status.ASLEEP}
+        ]
+
+    @property
     def loaded(self) -> list[PluginRecord]:
-        """The plugins that are offered to clients now."""
+        """The plugins that were imported, and did not fail."""
         return [record for record in self.records if record.status is Status.LOADED]
 
     def transport(self, name: str) -> Transport:
@@ -112,24 +116,50 @@ class App:
 
         async def retire(record: PluginRecord) -> None:
             log_failure(record)
-            for kind in self.registry.remove(record.name):
-                await bus.publish(_CHANGES[kind]())
+            await publish(self.registry.remove(record.name))
+
+        async def publish(kinds: Iterable[ComponentKind]) -> None:
+            for change in {_CHANGES[kind] for kind in kinds}:
+                await bus.publish(change())
 
         records, limits = self.loaded, self.settings.lifespan
         opened = open_lifespans(records, self.manager, limits, retire, Changes(bus))
         with ungrouped():
-            async with opened as states:
+            async with opened as lifespans:
                 for record in records:
                     if record.status is Status.FAILED:
                         await retire(record)
                 self._refuse_strict()
                 gate = Gate()
                 async with self._tasks(gate) as tasks:
-                    server, listen = compose(self._composition(states, bus, gate, tasks))
+                    parts = self._composition(lifespans.states, bus, gate, tasks)
+                    wake = self._waker(lifespans, parts.plugin_settings, retire, publish)
+                    server, listen = compose(replace(parts, wake=wake))
                     yield Running(
                         server=server, settings=self.settings, gate=gate, listen=listen,
-                        records=self.records, states=states, manager=self.manager,
+                        records=self.records, states=lifespans.states, manager=self.manager,
                     )  # fmt: skip
+
+    def _waker(
+        self, lifespans: Lifespans, settings: Mapping[str, Any], retire: Retire, publish: Publish
+    ) -> Wake | None:
+        """What wakes the plugins that are asleep; None when none is."""
+        asleep = {item.name: item for item in self.records if item.status is Status.ASLEEP}
+        if not asleep or self.catalogues is None:
+            return None
+        waker = Waker(
+            manager=self.manager,
+            plan=self.plan,
+            registry=self.registry,
+            lifespans=lifespans,
+            settings=cast(dict[str, Any], settings),
+            catalogues=self.catalogues,
+            timeout=self.settings.lifespan.startup_timeout,
+            retire=retire,
+            publish=publish,
+            asleep=asleep,
+        )
+        return waker.wake
 
     @asynccontextmanager
     async def _tasks(self, gate: Gate) -> AsyncIterator[Tasks | None]:
@@ -179,7 +209,7 @@ class App:
         gate: Gate,
         tasks: Tasks | None,
     ) -> Composition:
-        loaded = self.loaded
+        loaded, offered = self.loaded, self.offered
         tools = self.registry.tools.values()
         ours = (
             apps_extension(tools),
@@ -191,7 +221,7 @@ class App:
         )
         return Composition(
             settings=self.settings,
-            instructions=tuple(filter(None, (record.catalogue.instructions for record in loaded))),
+            instructions=tuple(filter(None, (record.catalogue.instructions for record in offered))),
             registry=self.registry,
             caller=Caller(
                 middleware=[item for record in loaded for item in record.catalogue.middleware],
@@ -211,68 +241,3 @@ class App:
     def _timeout(self, plugin: str, wish: float | None) -> float:
         """Seconds a call may take: the operator's word on the plugin, then its own, then all's."""
         return self.settings.plugin(plugin).call_timeout or wish or self.settings.calls.timeout
-
-
-def build(
-    settings: Settings,
-    *,
-    plugins: bool = True,
-    objects: Mapping[str, object] | None = None,
-    origin: Origin = lambda path: None,
-    lenient: bool = False,
-) -> App:
-    """Discover, load, validate and register.
-
-    Args:
-        settings: Of the whole server.
-        plugins: Whether installed plugins are looked for; False is `--no-plugins`.
-        objects: Plugins given in code, by name.
-        origin: Tells where a setting comes from, for error messages.
-        lenient: Whether a strict plugin may fail: to list plugins, not to serve them.
-
-    Raises:
-        SettingsError: A section or an allowed name belongs to no installed plugin.
-        PluginError: A strict plugin failed.
-    """
-    given = objects or {}
-    records = discover() if plugins else []
-    records += [PluginRecord(name=name) for name in sorted(given)]
-    records.sort(key=lambda record: (record.name, record.distribution or ""))
-    if given:
-        refuse_duplicates(records)
-    if plugins or given:
-        select(records, settings.plugins, allow=settings.plugins_allow)
-
-    manager = create_manager()
-    manager.register(builtin_transports, BUILT_IN)
-    builtin = ask_for_items(
-        manager, builtin_transports, "mcpkit_transports", Transport, settings=None
-    )
-    load(records, manager, objects=given)
-    validate(records, manager, Plan(section=settings.plugin, calls=settings.calls, origin=origin))
-    registry = Registry()
-    sound = [record for record in records if record.plugin is not None and record.error is None]
-    taken = [
-        *(("transport", transport.name, BUILT_IN) for transport in builtin),
-        *(("extension", identifier, BUILT_IN) for identifier in extensions.OURS),
-        *(("method", method, BUILT_IN) for method in extensions.METHODS),
-    ]
-    for record in registry.commit(sound, taken=taken):
-        manager.unregister(record.plugin)
-    transports = {transport.name: transport for transport in builtin}
-    for record in sound:
-        if record.error is None:
-            record.status, record.stage = Status.LOADED, Stage.SERVE
-            transports.update((item.name, item) for item in record.catalogue.transports)
-    for record in records:
-        log_outcome(record)
-    if not lenient:
-        refuse_strict(records, settings)
-    return App(
-        settings=settings,
-        records=tuple(records),
-        registry=registry,
-        transports=transports,
-        manager=manager,
-        lenient=lenient,
-    )

@@ -140,6 +140,7 @@ class Component:
         cache: How long clients may keep what it returns or its place in a list, and for whom.
         task: Whether a tool runs as a task when the client can follow one.
         listed: Whether lists show it; one that is not can be read by its URI all the same.
+        is_asleep: Whether its plugin has to be woken before it can run.
     """
 
     kind: ComponentKind
@@ -153,6 +154,7 @@ class Component:
     cache: CacheHint | None = None
     task: TaskSupport = "forbidden"
     listed: bool = True
+    is_asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from mcpkit.core.middleware import Gate
 from mcpkit.core.registry import Registry
 from mcpkit.core.settings import Settings
 from mcpkit.core.tasks.running import Tasks
+
+Wake = Callable[[str], Awaitable[None]]
+"""Makes sure that the plugin of a name is awake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Composition:
         gate: Counts requests in flight.
         extensions: What is added to the protocol, with the plugin that adds it.
         tasks: Runs calls that outlive their request; None when no tool may.
+        wake: Wakes a plugin that was listed from its catalogue; None when none is asleep.
     """
 
     settings: Settings
@@ -43,3 +47,4 @@ class Composition:
     gate: Gate
     extensions: tuple[tuple[str, Extension], ...] = ()
     tasks: Tasks | None = None
+    wake: Wake | None = None

@@ -114,6 +114,15 @@ def mcpkit_lifespan(settings: Any, changes: Changes) -> AbstractAsyncContextMana
 
 
 @hookspec
+def mcpkit_eager() -> bool | None:
+    """Whether the plugin has to be there from the start, though nobody calls it.
+
+    When: after its components were checked. Plugins with middleware, transports, routes, extensions
+    or skills are there anyway; any other one may be imported at its first call.
+    """
+
+
+@hookspec
 def mcpkit_health(settings: Any, state: Any) -> Health | None:
     """How the plugin is, from what it already knows: no I/O here.
 

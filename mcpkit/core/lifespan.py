@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pluggy
+from anyio.abc import TaskGroup
 
 from mcpkit.core.changes import Changes
 from mcpkit.core.errors import PluginContractError, PluginError, PluginLifespanError
@@ -98,6 +99,62 @@ class Lifespan:
             self.record.fail(Stage.LIFESPAN, error)
 
 
+class Lifespans:
+    """The open lifespans of a server; plugins that wake later join them.
+
+    Attributes:
+        states: Plugin name to state, for each plugin that has started.
+    """
+
+    def __init__(
+        self,
+        tasks: TaskGroup,
+        manager: pluggy.PluginManager,
+        settings: LifespanSettings,
+        on_failure: OnFailure,
+        changes: Changes,
+    ) -> None:
+        self.states: dict[str, Any] = {}
+        self._tasks = tasks
+        self._manager = manager
+        self._settings = settings
+        self._on_failure = on_failure
+        self._changes = changes
+        self._opened: list[Lifespan] = []
+
+    async def open(self, records: Sequence[PluginRecord]) -> None:
+        """Enter the lifespans of plugins side by side; one whose lifespan fails has failed."""
+        lifespans = self._prepare(records)
+        self._opened += lifespans
+        for lifespan in lifespans:
+            self._tasks.start_soon(lifespan.run, self._on_failure)
+        async with anyio.create_task_group() as starting:
+            for lifespan in lifespans:
+                starting.start_soon(lifespan.enter, self._settings.startup_timeout)
+        states: dict[str, Any] = {record.name: None for record in records}
+        states.update((lifespan.record.name, lifespan.state) for lifespan in lifespans)
+        sound = [record.name for record in records if record.error is None]
+        self.states.update((name, states[name]) for name in sound)
+
+    async def close(self) -> None:
+        """Close all in reverse order."""
+        for lifespan in reversed(self._opened):
+            await lifespan.close(self._settings.shutdown_timeout)
+
+    def _prepare(self, records: Sequence[PluginRecord]) -> list[Lifespan]:
+        """Ask every plugin for its lifespan; nothing is entered yet."""
+        lifespans: list[Lifespan] = []
+        for record in records:
+            try:
+                opened = open_hook(record, self._manager, self._changes)
+            except PluginError as exc:
+                record.fail(Stage.LIFESPAN, exc)
+            else:
+                if opened is not None:
+                    lifespans.append(Lifespan(record, opened))
+        return lifespans
+
+
 @asynccontextmanager
 async def open_lifespans(
     records: Sequence[PluginRecord],
@@ -105,7 +162,7 @@ async def open_lifespans(
     settings: LifespanSettings,
     on_failure: OnFailure,
     changes: Changes,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncIterator[Lifespans]:
     """Keep the lifespans of all loaded plugins open.
 
     Args:
@@ -116,44 +173,16 @@ async def open_lifespans(
         changes: How their background tasks tell clients what has changed.
 
     Yields:
-        Plugin name to state, for each plugin that started.
+        The open lifespans.
     """
     async with anyio.create_task_group() as tasks:
-        lifespans = _prepare(records, manager, changes)
+        lifespans = Lifespans(tasks, manager, settings, on_failure, changes)
         try:
-            for lifespan in lifespans:
-                tasks.start_soon(lifespan.run, on_failure)
-            async with anyio.create_task_group() as starting:
-                for lifespan in lifespans:
-                    starting.start_soon(lifespan.enter, settings.startup_timeout)
-            yield _states(records, lifespans)
+            await lifespans.open(records)
+            yield lifespans
         finally:
-            for lifespan in reversed(lifespans):
-                await lifespan.close(settings.shutdown_timeout)
+            await lifespans.close()
             tasks.cancel_scope.cancel()
-
-
-def _prepare(
-    records: Sequence[PluginRecord], manager: pluggy.PluginManager, changes: Changes
-) -> list[Lifespan]:
-    """Ask every plugin for its lifespan; nothing is entered yet."""
-    lifespans: list[Lifespan] = []
-    for record in records:
-        try:
-            opened = open_hook(record, manager, changes)
-        except PluginError as exc:
-            record.fail(Stage.LIFESPAN, exc)
-        else:
-            if opened is not None:
-                lifespans.append(Lifespan(record, opened))
-    return lifespans
-
-
-def _states(records: Sequence[PluginRecord], lifespans: Sequence[Lifespan]) -> dict[str, Any]:
-    """State by plugin, None for a plugin without a lifespan; failed ones are left out."""
-    states: dict[str, Any] = {record.name: None for record in records}
-    states.update((lifespan.record.name, lifespan.state) for lifespan in lifespans)
-    return {record.name: states[record.name] for record in records if record.error is None}
 
 
 def open_hook(

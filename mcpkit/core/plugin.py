@@ -6,9 +6,9 @@ itself. It collects; it runs nothing, does no I/O, and never sees the server.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -260,14 +260,19 @@ class Plugin:
         return self._instructions
 
     @hookspecs.hookimpl
+    def mcpkit_eager(self) -> bool:
+        """Whether its lifespan publishes changes, as the second parameter tells."""
+        return self._lifespan is not None and len(signature(self._lifespan).parameters) > 1
+
+    @hookspecs.hookimpl
     def mcpkit_lifespan(
         self, settings: Any, changes: Any
     ) -> AbstractAsyncContextManager[Any] | None:
         """The decorated lifespan, opened for these settings."""
         if self._lifespan is None:
             return None
-        takes_changes = len(inspect.signature(self._lifespan).parameters) > 1
-        return self._lifespan(settings, changes) if takes_changes else self._lifespan(settings)
+        given = (settings, changes) if self.mcpkit_eager() else (settings,)
+        return self._lifespan(*given)
 
 
 def _refuse_bare(value: object, decorator: str) -> None:

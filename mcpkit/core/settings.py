@@ -244,6 +244,9 @@ class Settings(Section):
     )
     log_level: LogLevel = Field("info", description="Least severe log record written to stderr")
     strict: bool = Field(False, description="Whether any failed plugin stops the server")
+    eager: bool = Field(
+        False, description="Whether plugins are imported at the start, not at their first call"
+    )
     plugins_allow: tuple[str, ...] | None = Field(
         None,
         description="Only these plugins are imported; one that is missing stops the server",

@@ -18,6 +18,7 @@ class Status(StrEnum):
 
     DISCOVERED = "discovered"
     DISABLED = "disabled"
+    ASLEEP = "asleep"
     LOADED = "loaded"
     FAILED = "failed"
 
@@ -46,6 +47,7 @@ class PluginRecord:
         entry_point: `module:attribute`.
         location: Where the distribution is installed.
         editable: Whether it is an editable install (PEP 660).
+        installed: Digest of the record of its installed files; None if there is none.
         status: Where it stands now.
         stage: The step it reached, or failed in.
         error: Why it failed; its hint says what to do.
@@ -62,6 +64,7 @@ class PluginRecord:
     entry_point: str = ""
     location: str | None = None
     editable: bool = False
+    installed: str | None = field(default=None, repr=False)
     status: Status = Status.DISCOVERED
     stage: Stage = Stage.DISCOVER
     error: MCPKitError | None = None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import mcp
 
-from mcpkit.core.app import build
+from mcpkit.core.assembly import build
 from mcpkit.core.extensions.following import FollowTasks
 from mcpkit.core.settings import Settings
 

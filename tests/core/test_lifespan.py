@@ -9,7 +9,7 @@ import mcp
 import pytest
 
 from mcpkit import Plugin
-from mcpkit.core.app import build
+from mcpkit.core.assembly import build
 from mcpkit.core.contributions import Health
 from mcpkit.core.errors import PluginError
 from mcpkit.core.settings import Settings

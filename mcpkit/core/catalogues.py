@@ -1,0 +1,264 @@
+"""Catalogues: what plugins contribute, written down once, so that a start imports none of them.
+
+In comes the record of an installed plugin; out goes what the last import found, if nothing has
+changed since: mcpkit, the SDK, Python, the distribution and its installed files, its settings. A
+file that is stale, broken or somebody else's is no catalogue: the plugin is imported instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import platform
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import importlib_metadata
+import mcp_types as types
+from mcp.server.caching import CacheHint
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import mcpkit
+from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
+from mcpkit.core.settings import PluginSection
+from mcpkit.core.status import PluginRecord
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Larger files are not read."""
+
+ENDING = ".catalogue.json"
+
+DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
+    "tool": types.Tool,
+    "resource": types.Resource,
+    "resource_template": types.ResourceTemplate,
+    "prompt": types.Prompt,
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class _Hint(_Strict):
+    ttl_ms: int = Field(ge=0)
+    scope: Literal["public", "private"]
+
+
+class WrittenComponent(_Strict):
+    """One component, as it is written down."""
+
+    kind: ComponentKind
+    name: str
+    exposed: str
+    definition: dict[str, Any]
+    timeout: float | None = None
+    task: TaskSupport = "forbidden"
+    cache: _Hint | None = None
+    listed: bool = True
+
+
+class Written(_Strict):
+    """The catalogue of one plugin, as it is written down.
+
+    Attributes:
+        key: What it was made from; another key makes it stale.
+        must_start: Whether the plugin has to be there from the start.
+        instructions: For the model.
+        completes: Whether it completes arguments.
+        components: What lists show.
+    """
+
+    key: str
+    must_start: bool
+    instructions: str | None
+    completes: bool
+    components: tuple[WrittenComponent, ...] = Field(strict=False)
+
+
+def default_folder() -> Path:
+    """Where catalogues are kept: the user's cache folder (XDG Base Directory Specification)."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "mcpkit" / "catalogues"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogues:
+    """The catalogues of one user."""
+
+    folder: Path
+
+    def read(self, record: PluginRecord, section: PluginSection) -> Written | None:
+        """Read what is written of a plugin; None when there is nothing that holds now."""
+        key = _key(record, section)
+        if key is None:
+            return None
+        try:
+            raw = _read_own(self._file(record, key))
+            written = Written.model_validate_json(raw)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError, RecursionError) as exc:
+            logger.warning("The catalogue of plugin %s is unusable: %s", record.label, exc)
+            return None
+        return written if written.key == key else None
+
+    def write(self, record: PluginRecord, section: PluginSection, *, must_start: bool) -> None:
+        """Write down what a plugin contributes; what cannot be written is only logged."""
+        key = _key(record, section)
+        if key is None:
+            return
+        written = describe(record.catalogue, key=key, must_start=must_start)
+        file = self._file(record, key)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for old in self.folder.glob(f"{record.name}-*{ENDING}"):
+                if old != file and old.name.startswith(_prefix(record)):
+                    old.unlink(missing_ok=True)
+            _replace(file, written.model_dump_json())
+        except OSError as exc:
+            logger.info("Cannot write the catalogue of plugin %s: %s", record.label, exc)
+
+    def files(self) -> list[Path]:
+        """All catalogues, by name."""
+        return sorted(self.folder.glob(f"*{ENDING}"))
+
+    def clear(self) -> int:
+        """Delete all catalogues, and return how many they were."""
+        files = self.files()
+        for file in files:
+            file.unlink(missing_ok=True)
+        return len(files)
+
+    def _file(self, record: PluginRecord, key: str) -> Path:
+        return self.folder / f"{_prefix(record)}{key[:24]}{ENDING}"
+
+
+def describe(catalogue: Catalogue, *, key: str = "", must_start: bool = False) -> Written:
+    """Put a catalogue in the form in which it is written."""
+    return Written(
+        key=key,
+        must_start=must_start,
+        instructions=catalogue.instructions,
+        completes=catalogue.completer is not None,
+        components=tuple(map(_describe, catalogue.components)),
+    )
+
+
+def restore(written: Written, plugin: str) -> Catalogue:
+    """Make the catalogue of a plugin that is asleep: it can be listed, and wakes to run.
+
+    Raises:
+        ValidationError: A definition is not of the protocol's shape.
+    """
+    completer = Completer(plugin=plugin, run=_asleep) if written.completes else None
+    return Catalogue(
+        components=tuple(_restore(item, plugin) for item in written.components),
+        completer=completer,
+        instructions=written.instructions,
+    )
+
+
+def _describe(component: Component) -> WrittenComponent:
+    cache = component.cache
+    return WrittenComponent(
+        kind=component.kind,
+        name=component.name,
+        exposed=component.exposed,
+        definition=component.definition.model_dump(by_alias=True, mode="json", exclude_none=True),
+        timeout=component.timeout,
+        task=component.task,
+        cache=None if cache is None else _Hint(ttl_ms=cache.ttl_ms, scope=cache.scope),
+        listed=component.listed,
+    )
+
+
+def _restore(item: WrittenComponent, plugin: str) -> Component:
+    start = item.exposed.partition("{")[0]
+    is_template = item.kind == "resource_template"
+    return Component(
+        kind=item.kind,
+        plugin=plugin,
+        name=item.name,
+        exposed=item.exposed,
+        definition=DEFINITIONS[item.kind].model_validate(item.definition, by_name=False),
+        run=_asleep,
+        match=(lambda uri: {} if uri.startswith(start) else None) if is_template else None,
+        timeout=item.timeout,
+        cache=None if item.cache is None else CacheHint(item.cache.ttl_ms, item.cache.scope),
+        task=item.task,
+        listed=item.listed,
+        is_asleep=True,
+    )
+
+
+async def _asleep(arguments: Any, context: Any) -> Any:
+    raise AssertionError("A plugin that is asleep was run")  # pragma: no cover
+
+
+def _key(record: PluginRecord, section: PluginSection) -> str | None:
+    """Everything that what a plugin contributes depends on; None when that cannot be known."""
+    if record.installed is None or record.editable:
+        return None
+    parts = [
+        mcpkit.__version__,
+        importlib_metadata.version("mcp"),
+        platform.python_implementation() + platform.python_version(),
+        str(record.distribution),
+        str(record.version),
+        record.entry_point,
+        str(record.location),
+        record.installed,
+        json.dumps(section.model_dump(mode="json"), sort_keys=True, default=repr),
+    ]
+    return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _prefix(record: PluginRecord) -> str:
+    """The beginning of the file's name: plugin, and the place that it is installed in."""
+    place = sha256(str(record.location).encode()).hexdigest()[:8]
+    return f"{record.name}-{place}-"
+
+
+def _read_own(file: Path) -> bytes:
+    """Read a file of this user that nobody else can write.
+
+    Raises:
+        OSError: It is not there, too large, or somebody else's.
+    """
+    with file.open("rb") as opened:
+        status = os.fstat(opened.fileno())
+        if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+            raise PermissionError("it belongs to somebody else")
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError("others can write it")
+        if status.st_size > MAX_BYTES:
+            raise OSError("it is too large")
+        return opened.read()
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file so that readers see the old one or the new one, whole."""
+    with _temporary(file) as temporary:
+        temporary.write_text(text, "utf-8")
+        temporary.replace(file)
+
+
+@contextlib.contextmanager
+def _temporary(file: Path) -> Iterator[Path]:
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ file that is stale, broken or somebody else's is no catalogue: the plugin is imp
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -210,9 +211,7 @@ def _key(record: PluginRecord, section: PluginSection) -> str | None:
     if record.installed is None or record.editable:
         return None
     parts = [
-        mcpkit.__version__,
-        importlib_metadata.version("mcp"),
-        platform.python_implementation() + platform.python_version(),
+        *_surroundings(),
         str(record.distribution),
         str(record.version),
         record.entry_point,
@@ -221,6 +220,13 @@ def _key(record: PluginRecord, section: PluginSection) -> str | None:
         json.dumps(section.model_dump(mode="json"), sort_keys=True, default=repr),
     ]
     return sha256("\0".join(parts).encode()).hexdigest()
+
+
+@functools.cache
+def _surroundings() -> tuple[str, str, str]:
+    """The versions of what makes a plugin into a catalogue."""
+    python = platform.python_implementation() + platform.python_version()
+    return mcpkit.__version__, importlib_metadata.version("mcp"), python
 
 
 def _prefix(record: PluginRecord) -> str:

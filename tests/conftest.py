@@ -134,7 +134,8 @@ def environment(plugins: Path, extra: Mapping[str, str] | None = None) -> dict[s
     """The environment of a process that sees what we see, the test plugins, no setting of ours."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MCPKIT_")}
     paths = filter(None, [str(plugins), os.environ.get("PYTHONPATH")])
-    return kept | {"PYTHONPATH": os.pathsep.join(paths)} | dict(extra or {})
+    own = {"PYTHONPATH": os.pathsep.join(paths), "XDG_CACHE_HOME": str(plugins / ".cache")}
+    return kept | own | dict(extra or {})
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import click
 
 from mcpkit import __version__
 from mcpkit.cli.call import call, prompt, read
+from mcpkit.cli.catalogue import catalogue
 from mcpkit.cli.completion import completion
 from mcpkit.cli.components import prompts, resources, tools
 from mcpkit.cli.extra import extra
@@ -55,6 +56,7 @@ for command in (
     settings,
     new,
     extra,
+    catalogue,
     completion,
 ):
     cli.add_command(command)

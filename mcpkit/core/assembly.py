@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from mcpkit.core import extensions
 from mcpkit.core import transports as builtin_transports
 from mcpkit.core.app import BUILT_IN, App
-from mcpkit.core.catalogues import Catalogues, restore
+from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.contributions import Transport
 from mcpkit.core.discovery import discover, is_wanted, refuse_duplicates, select
 from mcpkit.core.filling import Origin
@@ -104,9 +104,9 @@ def doze(records: Iterable[PluginRecord], catalogues: Catalogues, settings: Sett
         section = settings.plugin(record.name)
         if not is_wanted(record) or settings.strict or section.strict:
             continue
-        written = catalogues.read(record, section)
-        if written is not None and not written.must_start:
-            record.catalogue = restore(written, record.name)
+        catalogue = catalogues.read(record, section)
+        if catalogue is not None:
+            record.catalogue = catalogue
             record.status = Status.ASLEEP
 
 

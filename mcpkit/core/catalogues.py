@@ -24,10 +24,11 @@ from typing import Any, Literal
 import importlib_metadata
 import mcp_types as types
 from mcp.server.caching import CacheHint
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 import mcpkit
 from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
+from mcpkit.core.naming import is_legal
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.status import PluginRecord
 
@@ -35,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 MAX_BYTES = 16 * 1024 * 1024
 """Larger files are not read."""
+
+KEPT = 4
+"""Most catalogues of one plugin, the newest: each is for other settings."""
 
 ENDING = ".catalogue.json"
 
@@ -98,20 +102,21 @@ class Catalogues:
 
     folder: Path
 
-    def read(self, record: PluginRecord, section: PluginSection) -> Written | None:
-        """Read what is written of a plugin; None when there is nothing that holds now."""
+    def read(self, record: PluginRecord, section: PluginSection) -> Catalogue | None:
+        """Read what is written of a plugin that may sleep; None when there is nothing."""
         key = _key(record, section)
         if key is None:
             return None
         try:
-            raw = _read_own(self._file(record, key))
-            written = Written.model_validate_json(raw)
+            written = Written.model_validate_json(_read_own(self._file(record, key)))
+            if written.key != key or written.must_start:
+                return None
+            return restore(written, record.name)
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError, RecursionError) as exc:
+        except (OSError, ValueError, RecursionError) as exc:
             logger.warning("The catalogue of plugin %s is unusable: %s", record.label, exc)
             return None
-        return written if written.key == key else None
 
     def write(self, record: PluginRecord, section: PluginSection, *, must_start: bool) -> None:
         """Write down what a plugin contributes; what cannot be written is only logged."""
@@ -122,10 +127,8 @@ class Catalogues:
         file = self._file(record, key)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for old in self.folder.glob(f"{record.name}-*{ENDING}"):
-                if old != file and old.name.startswith(_prefix(record)):
-                    old.unlink(missing_ok=True)
             _replace(file, written.model_dump_json())
+            self._prune(record)
         except OSError as exc:
             logger.info("Cannot write the catalogue of plugin %s: %s", record.label, exc)
 
@@ -139,6 +142,12 @@ class Catalogues:
         for file in files:
             file.unlink(missing_ok=True)
         return len(files)
+
+    def _prune(self, record: PluginRecord) -> None:
+        """Keep a few for each plugin: hosts with other settings want others."""
+        files = self.folder.glob(f"{_prefix(record)}*{ENDING}")
+        for old in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+            old.unlink(missing_ok=True)
 
     def _file(self, record: PluginRecord, key: str) -> Path:
         return self.folder / f"{_prefix(record)}{key[:24]}{ENDING}"
@@ -159,7 +168,7 @@ def restore(written: Written, plugin: str) -> Catalogue:
     """Make the catalogue of a plugin that is asleep: it can be listed, and wakes to run.
 
     Raises:
-        ValidationError: A definition is not of the protocol's shape.
+        ValueError: A definition is not of the protocol's shape, or its name is not legal.
     """
     completer = Completer(plugin=plugin, run=_asleep) if written.completes else None
     return Catalogue(
@@ -186,12 +195,15 @@ def _describe(component: Component) -> WrittenComponent:
 def _restore(item: WrittenComponent, plugin: str) -> Component:
     start = item.exposed.partition("{")[0]
     is_template = item.kind == "resource_template"
+    definition = DEFINITIONS[item.kind].model_validate(item.definition, by_name=False)
+    if item.exposed != _exposed(definition):
+        raise ValueError(f"{item.exposed!r} is listed as {_exposed(definition)!r}")
     return Component(
         kind=item.kind,
         plugin=plugin,
         name=item.name,
         exposed=item.exposed,
-        definition=DEFINITIONS[item.kind].model_validate(item.definition, by_name=False),
+        definition=definition,
         run=_asleep,
         match=(lambda uri: {} if uri.startswith(start) else None) if is_template else None,
         timeout=item.timeout,
@@ -200,6 +212,18 @@ def _restore(item: WrittenComponent, plugin: str) -> Component:
         listed=item.listed,
         is_asleep=True,
     )
+
+
+def _exposed(definition: Any) -> str:
+    """What clients call it, if they may."""
+    match definition:
+        case types.Resource():
+            return str(definition.uri)
+        case types.ResourceTemplate():
+            return str(definition.uri_template)
+    if not is_legal(definition.name):
+        raise ValueError(f"{definition.name!r} is no legal name")
+    return str(definition.name)
 
 
 async def _asleep(arguments: Any, context: Any) -> Any:

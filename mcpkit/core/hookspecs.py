@@ -114,7 +114,7 @@ def mcpkit_lifespan(settings: Any, changes: Changes) -> AbstractAsyncContextMana
 
 
 @hookspec
-def mcpkit_eager() -> bool | None:
+def mcpkit_eager(settings: Any) -> bool | None:
     """Whether the plugin has to be there from the start, though nobody calls it.
 
     When: after its components were checked. Plugins with middleware, transports, routes, extensions

@@ -261,8 +261,8 @@ class Plugin:
 
     @hookspecs.hookimpl
     def mcpkit_eager(self) -> bool:
-        """Whether its lifespan publishes changes, as the second parameter tells."""
-        return self._lifespan is not None and len(signature(self._lifespan).parameters) > 1
+        """Whether its lifespan publishes changes."""
+        return self._takes_changes
 
     @hookspecs.hookimpl
     def mcpkit_lifespan(
@@ -271,8 +271,12 @@ class Plugin:
         """The decorated lifespan, opened for these settings."""
         if self._lifespan is None:
             return None
-        given = (settings, changes) if self.mcpkit_eager() else (settings,)
+        given = (settings, changes) if self._takes_changes else (settings,)
         return self._lifespan(*given)
+
+    @property
+    def _takes_changes(self) -> bool:
+        return self._lifespan is not None and len(signature(self._lifespan).parameters) > 1
 
 
 def _refuse_bare(value: object, decorator: str) -> None:

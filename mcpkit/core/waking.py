@@ -47,7 +47,7 @@ def must_start(record: PluginRecord, manager: pluggy.PluginManager) -> bool:
         or catalogue.extensions
         or catalogue.skills
         or "mcpkit_routes" in callers
-        or any(ask(manager, record.plugin, "mcpkit_eager"))
+        or any(ask(manager, record.plugin, "mcpkit_eager", settings=record.settings))
     )
 
 
@@ -109,10 +109,12 @@ class Waker:
                 Stage.IMPORT, PluginImportError(message, hint="See lifespan.startup_timeout")
             )
         if record.error is None:
-            self._commit(record, written)
+            self._refuse_late(record)
         if record.error is None:
             self.settings[record.name] = record.settings
             await self.lifespans.open([record])
+        if record.error is None:
+            self._commit(record)  # from now on calls find it awake
         if record.error is not None:
             await self.retire(record)
             return
@@ -131,21 +133,16 @@ class Waker:
         load([record], self.manager)
         validate([record], self.manager, self.plan)
 
-    def _commit(self, record: PluginRecord, written: Catalogue) -> None:
-        if (
-            record.catalogue.middleware
-            or record.catalogue.transports
-            or record.catalogue.extensions
-        ):
-            record.fail(
-                Stage.COMPOSE,
-                PluginContractError(
-                    "It must be there from the start, which its catalogue did not say",
-                    hint="Start the server again; `mcpkit catalogue clear` forgets all catalogues",
-                ),
-            )
+    def _refuse_late(self, record: PluginRecord) -> None:
+        """Fail a plugin that does what only an eager start can."""
+        found = record.catalogue
+        if found.middleware or found.transports or found.extensions:
+            hint = "Start the server again; `mcpkit catalogue clear` forgets all catalogues"
+            late = "It must be there from the start, which its catalogue did not say"
+            record.fail(Stage.COMPOSE, PluginContractError(late, hint=hint))
             self.manager.unregister(record.plugin)
-            return
+
+    def _commit(self, record: PluginRecord) -> None:
         self.registry.remove(record.name)
         if self.registry.commit([record]):
             self.manager.unregister(record.plugin)

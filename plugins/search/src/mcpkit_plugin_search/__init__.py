@@ -251,6 +251,12 @@ async def complete(
 
 
 @plugin.hookimpl
+def mcpkit_eager(settings: SearchSettings) -> bool:
+    """Indexing begins with the server, not with the first search."""
+    return bool(settings.folders) and settings.index_at_start
+
+
+@plugin.hookimpl
 def mcpkit_health(settings: SearchSettings, state: State) -> Health:
     """How the index is, and whether web searches have a backend."""
     library = state.library

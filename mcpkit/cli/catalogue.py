@@ -1,0 +1,37 @@
+"""`mcpkit catalogue`: what is written down of plugins, so that a start need not import them."""
+
+from __future__ import annotations
+
+import click
+
+from mcpkit.cli.groups import SuggestingGroup
+from mcpkit.cli.options import json_option
+from mcpkit.cli.output import print_json
+
+
+@click.group(cls=SuggestingGroup)
+def catalogue() -> None:
+    """What is written down of plugins, so that `mcpkit serve` need not import them to start."""
+
+
+@catalogue.command("list")
+@json_option
+def list_catalogues(as_json: bool) -> None:
+    """List the files, a path each."""
+    from mcpkit.core.catalogues import Catalogues, default_folder
+
+    files = [str(path) for path in Catalogues(default_folder()).files()]
+    if as_json:
+        print_json(files)
+        return
+    for file in files:
+        click.echo(file)
+
+
+@catalogue.command()
+def clear() -> None:
+    """Delete them all; the next start imports every plugin and writes them anew."""
+    from mcpkit.core.catalogues import Catalogues, default_folder
+
+    count = Catalogues(default_folder()).clear()
+    click.echo(f"Deleted {count} catalogue{'' if count == 1 else 's'}", err=True)

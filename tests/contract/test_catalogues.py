@@ -1,0 +1,356 @@
+"""A start that finds catalogues imports no plugin; the first call does, once."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import anyio
+import httpx2
+import mcp
+import mcp_types as types
+import pytest
+from mcp.shared.exceptions import MCPError
+
+from tests.conftest import Run, Serve
+
+pytestmark = [pytest.mark.anyio, pytest.mark.contract]
+
+CODE = """
+    import os, sys
+    from contextlib import asynccontextmanager
+    from pathlib import Path
+    from typing import Annotated
+    from pydantic import Field
+    from mcp.server.caching import CacheHint
+    from mcp_types import ToolAnnotations, Icon
+    from mcpkit import Context, Plugin, PluginSettings
+
+    def note(line):
+        with open(os.environ["JOURNAL"], "a") as file:
+            file.write(line + "\\n")
+
+    note("import NAME")
+
+    class Settings(PluginSettings):
+        size: int = 1
+
+    plugin = Plugin(settings=Settings, instructions="Use NAME.")
+
+    @plugin.lifespan
+    @asynccontextmanager
+    async def lifespan(settings):
+        note("open NAME")
+        yield settings.size
+        note("close NAME")
+
+    @plugin.tool(annotations=ToolAnnotations(read_only_hint=True), meta={"a/b": 1}, timeout=7)
+    async def grow(by: Annotated[int, Field(description="How much", ge=0)], ctx: Context) -> int:
+        'Grow.'
+        return ctx.state + by
+
+    @plugin.tool(task="optional")
+    def work() -> str:
+        'Work.'
+        return "worked"
+
+    @plugin.resource("NAME://things/{thing}", cache=CacheHint(ttl_ms=10, scope="private"))
+    def thing(thing: str) -> str:
+        'A thing.'
+        return thing
+
+    @plugin.resource("NAME://all")
+    def everything() -> str:
+        'All.'
+        return "all"
+
+    @plugin.prompt()
+    def ask(what: str) -> str:
+        'Ask.'
+        return what
+
+    @plugin.completion()
+    def complete(ref, argument, context):
+        return [argument.value + "!"]
+"""
+
+
+class Site:
+    """A folder of installed plugins, with a cache and a journal of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "site"
+        self.cache = folder / "cache"
+        self.journal = folder / "journal.txt"
+        self.folder.mkdir()
+        for name in ("one", "two"):
+            self.install(name)
+
+    def install(self, name: str, version: str = "1.0", more: str = "") -> None:
+        """Install a plugin as pip does: a module, metadata, and a record of the files."""
+        self.change(name, more)
+        info = self.folder / f"mcpkit_plugin_{name}.dist-info"
+        info.mkdir(exist_ok=True)
+        head = f"Metadata-Version: 2.1\nName: mcpkit-plugin-{name}\nVersion: {version}\n"
+        (info / "METADATA").write_text(head, "utf-8")
+        entry = f"[mcpkit.plugins]\n{name} = {name}_module:plugin\n"
+        (info / "entry_points.txt").write_text(entry, "utf-8")
+        (info / "RECORD").write_text(f"{name}_module.py,sha256={hash(more)},1\n", "utf-8")
+
+    def change(self, name: str, more: str) -> None:
+        """Change the module behind the record's back."""
+        code = dedent(CODE).replace("NAME", name) + dedent(more)
+        (self.folder / f"{name}_module.py").write_text(code, "utf-8")
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment in which they are installed."""
+        return {
+            "PYTHONPATH": os.pathsep.join([str(self.folder), *sys.path[:1]]),
+            "XDG_CACHE_HOME": str(self.cache),
+            "JOURNAL": str(self.journal),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    @property
+    def files(self) -> list[Path]:
+        """The catalogues that were written."""
+        return sorted((self.cache / "mcpkit" / "catalogues").glob("*"))
+
+    def noted(self) -> list[str]:
+        """What has happened since this was asked last."""
+        lines = self.journal.read_text("utf-8").splitlines() if self.journal.exists() else []
+        self.journal.unlink(missing_ok=True)
+        return lines
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Two plugins, of which nothing is written down yet."""
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def start(serve: Serve, site: Site) -> Callable[..., Any]:
+    """Start a server of these plugins alone."""
+
+    def start_one(*arguments: str) -> Any:
+        allowed = 'plugins_allow=["one","two"]'
+        return serve(
+            "-t", "streamable-http", "--port", "0", "--set", allowed, *arguments, env=site.env
+        )
+
+    return start_one
+
+
+async def listed(client: mcp.Client) -> Any:
+    """Everything that clients can list, and what the server says of itself."""
+    results = [
+        await client.list_tools(),
+        await client.list_resources(),
+        await client.list_resource_templates(),
+        await client.list_prompts(),
+    ]
+    return [result.model_dump() for result in results], client.instructions
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_second_start_lists_the_same_and_imports_nothing(
+    start: Any, site: Site, mode: Any
+) -> None:
+    first = start()
+    async with mcp.Client(first.url(), mode=mode) as client:
+        before = await listed(client)
+        capabilities = client.server_capabilities
+    first.stop()
+    assert site.noted()[:2] == ["import one", "import two"]
+    second = start()
+    async with mcp.Client(second.url(), mode=mode) as client:
+        after = await listed(client)
+        assert client.server_capabilities == capabilities
+    async with httpx2.AsyncClient() as http:
+        ready = (await http.get(second.url().replace("/mcp", "/readyz"))).json()
+    second.stop()
+
+    assert after == before
+    assert site.noted() == []
+    assert [ready["plugins"][name]["status"] for name in ("one", "two")] == ["asleep"] * 2
+    assert ready["status"] == "ok"
+    assert [path.stat().st_mode & 0o77 for path in site.files] == [0, 0]
+
+
+async def use(client: mcp.Client, what: str) -> Any:
+    """Ask plugin one for something, in one of the ways that wake it."""
+    match what:
+        case "tool":
+            return (await client.call_tool("one_grow", {"by": 2})).structured_content
+        case "resource":
+            return (await client.read_resource("one://all")).contents[0].text  # type: ignore[union-attr]
+        case "template":
+            return (await client.read_resource("one://things/x")).contents[0].text  # type: ignore[union-attr]
+        case "prompt":
+            return (await client.get_prompt("one_ask", {"what": "x"})).messages[0].content.text  # type: ignore[union-attr]
+        case "prompt completion":
+            ref: Any = types.PromptReference(name="one_ask")
+            return (await client.complete(ref, {"name": "what", "value": "x"})).completion.values
+    ref = types.ResourceTemplateReference(uri="one://things/{thing}")
+    return (await client.complete(ref, {"name": "thing", "value": "x"})).completion.values
+
+
+@pytest.mark.parametrize(
+    ("what", "answer"),
+    [
+        ("tool", {"result": 5}),
+        ("resource", "all"),
+        ("template", "x"),
+        ("prompt", "x"),
+        ("prompt completion", ["x!"]),
+        ("template completion", ["x!"]),
+    ],
+)
+async def test_the_first_use_wakes_one_plugin_once(
+    start: Any, site: Site, what: str, answer: Any
+) -> None:
+    start("--set", "plugins.one.size=3").url()
+    site.noted()
+    server = start("--set", "plugins.one.size=3")
+    answers: list[Any] = []
+
+    async with mcp.Client(server.url()) as client:
+
+        async def ask() -> None:
+            answers.append(await use(client, what))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(ask)
+    noted = site.noted()
+    assert server.stop() == 0
+
+    assert answers == [answer] * 8
+    assert noted == ["import one", "open one"]
+    assert site.noted() == ["close one"]
+
+
+async def test_what_has_changed_is_read_anew(start: Any, site: Site) -> None:
+    def once(*arguments: str) -> list[str]:
+        server = start(*arguments)
+        server.url()
+        server.stop()
+        return [line for line in site.noted() if line.startswith("import")]
+
+    both = ["import one", "import two"]
+    assert once() == both
+    assert once() == []
+    assert once("--set", "plugins.one.size=2") == ["import one"]
+    site.install("two", "1.1")
+    assert once() == ["import two"]
+    site.install("two", "1.1", "\nnote('anew')\n")
+    assert once() == ["import two"]
+    assert once("--eager") == both
+    assert once("--set", "eager=true") == both
+    assert once("--strict") == both
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_text("{", "utf-8"),
+        lambda path: path.write_text("[" * 100_000, "utf-8"),
+        lambda path: path.write_bytes(b"\xff\x00"),
+        lambda path: (
+            path.write_text(path.read_text("utf-8").replace("Grow.", ""), "utf-8")
+            or path.chmod(0o666)
+        ),
+        lambda path: path.write_text(
+            json.dumps({**json.loads(path.read_text("utf-8")), "key": "x"}), "utf-8"
+        ),
+        lambda path: path.write_text(
+            path.read_text("utf-8").replace('"inputSchema"', '"inputScheme"'), "utf-8"
+        ),
+        lambda path: path.write_text(path.read_text("utf-8").replace("one_grow", "o ne"), "utf-8"),
+    ],
+)
+async def test_a_spoilt_catalogue_is_not_believed(start: Any, site: Site, spoil: Any) -> None:
+    start().url()
+    site.noted()
+    spoil(next(path for path in site.files if path.name.startswith("one-")))
+    server = start()
+    async with mcp.Client(server.url()) as client:
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+        grown = await client.call_tool("one_grow", {"by": 1})
+
+    assert tools == ["one_grow", "one_work", "two_grow", "two_work"]
+    assert grown.structured_content == {"result": 2}
+    assert "import two" not in site.noted()
+
+
+async def test_an_import_that_disagrees_mends_the_lists(start: Any, site: Site) -> None:
+    start().url()
+    site.change("one", "@plugin.tool()\ndef added() -> int:\n    'Added.'\n    return 1\n")
+    server = start()
+    async with mcp.Client(server.url()) as client:
+        before = len((await client.list_tools()).tools)
+        async with client.listen(tools_list_changed=True) as changes:
+            await client.call_tool("one_grow", {"by": 1})
+            with anyio.fail_after(5):
+                await anext(changes)
+        after = {tool.name for tool in (await client.list_tools()).tools}
+
+    assert before == 4
+    assert "one_added" in after
+    server.wait_for("offers something else than its catalogue said")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("raise RuntimeError('gone')\n", "RuntimeError: gone"),
+        ("raise SystemExit(3)\n", "sys.exit"),
+        ("lifespan_is_bad = plugin._lifespan = lambda settings: 1 / 0\n", "ZeroDivisionError"),
+        ("@plugin.hookimpl\ndef mcpkit_middleware():\n    return [print]\n", "from the start"),
+    ],
+)
+async def test_a_plugin_that_cannot_wake_costs_itself_alone(
+    start: Any, site: Site, more: str, said: str
+) -> None:
+    start().url()
+    site.change("one", more)
+    server = start()
+    async with mcp.Client(server.url()) as client:
+        with pytest.raises(MCPError, match="'one' could not be started"):
+            await client.call_tool("one_grow", {"by": 1})
+        with pytest.raises(MCPError, match="Unknown tool"):
+            await client.call_tool("one_grow", {"by": 1})
+        other = await client.call_tool("two_grow", {"by": 1})
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+    async with httpx2.AsyncClient() as http:
+        ready = (await http.get(server.url().replace("/mcp", "/readyz"))).json()
+
+    assert other.structured_content == {"result": 2}
+    assert tools == ["two_grow", "two_work"]
+    assert ready["plugins"]["one"]["status"] == "failed"
+    server.wait_for(said)
+
+
+async def test_catalogues_are_listed_and_cleared(start: Any, site: Site, run: Run) -> None:
+    start().url()
+    listed = run("catalogue", "list", "--json", env=site.env)
+    cleared = run("catalogue", "clear", env=site.env)
+    again = run("catalogue", "list", env=site.env)
+
+    assert len(json.loads(listed.stdout)) == 2
+    assert "Deleted 2 catalogues" in cleared.stderr
+    assert again.stdout == ""
+
+
+async def test_a_cache_that_cannot_be_written_stops_nothing(start: Any, site: Site) -> None:
+    site.cache.write_text("in the way", "utf-8")
+    for _ in range(2):
+        async with mcp.Client(start().url()) as client:
+            assert len((await client.list_tools()).tools) == 4
+
+    assert site.noted().count("import one") == 2

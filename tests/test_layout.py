@@ -65,6 +65,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "status",
             "transports.guard",
             "transports.lines",
+            "written",
         ]
     ),
     frozenset(

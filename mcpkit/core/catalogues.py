@@ -19,18 +19,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
 
 import importlib_metadata
-import mcp_types as types
-from mcp.server.caching import CacheHint
-from pydantic import BaseModel, ConfigDict, Field
 
 import mcpkit
-from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
-from mcpkit.core.naming import is_legal
+from mcpkit.core.components import Catalogue
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.status import PluginRecord
+from mcpkit.core.written import Written, describe, restore
 
 logger = logging.getLogger(__name__)
 
@@ -41,53 +37,6 @@ KEPT = 4
 """Most catalogues of one plugin, the newest: each is for other settings."""
 
 ENDING = ".catalogue.json"
-
-DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
-    "tool": types.Tool,
-    "resource": types.Resource,
-    "resource_template": types.ResourceTemplate,
-    "prompt": types.Prompt,
-}
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class _Hint(_Strict):
-    ttl_ms: int = Field(ge=0)
-    scope: Literal["public", "private"]
-
-
-class WrittenComponent(_Strict):
-    """One component, as it is written down."""
-
-    kind: ComponentKind
-    name: str
-    exposed: str
-    definition: dict[str, Any]
-    timeout: float | None = None
-    task: TaskSupport = "forbidden"
-    cache: _Hint | None = None
-    listed: bool = True
-
-
-class Written(_Strict):
-    """The catalogue of one plugin, as it is written down.
-
-    Attributes:
-        key: What it was made from; another key makes it stale.
-        must_start: Whether the plugin has to be there from the start.
-        instructions: For the model.
-        completes: Whether it completes arguments.
-        components: What lists show.
-    """
-
-    key: str
-    must_start: bool
-    instructions: str | None
-    completes: bool
-    components: tuple[WrittenComponent, ...] = Field(strict=False)
 
 
 def default_folder() -> Path:
@@ -151,83 +100,6 @@ class Catalogues:
 
     def _file(self, record: PluginRecord, key: str) -> Path:
         return self.folder / f"{_prefix(record)}{key[:24]}{ENDING}"
-
-
-def describe(catalogue: Catalogue, *, key: str = "", must_start: bool = False) -> Written:
-    """Put a catalogue in the form in which it is written."""
-    return Written(
-        key=key,
-        must_start=must_start,
-        instructions=catalogue.instructions,
-        completes=catalogue.completer is not None,
-        components=tuple(map(_describe, catalogue.components)),
-    )
-
-
-def restore(written: Written, plugin: str) -> Catalogue:
-    """Make the catalogue of a plugin that is asleep: it can be listed, and wakes to run.
-
-    Raises:
-        ValueError: A definition is not of the protocol's shape, or its name is not legal.
-    """
-    completer = Completer(plugin=plugin, run=_asleep) if written.completes else None
-    return Catalogue(
-        components=tuple(_restore(item, plugin) for item in written.components),
-        completer=completer,
-        instructions=written.instructions,
-    )
-
-
-def _describe(component: Component) -> WrittenComponent:
-    cache = component.cache
-    return WrittenComponent(
-        kind=component.kind,
-        name=component.name,
-        exposed=component.exposed,
-        definition=component.definition.model_dump(by_alias=True, mode="json", exclude_none=True),
-        timeout=component.timeout,
-        task=component.task,
-        cache=None if cache is None else _Hint(ttl_ms=cache.ttl_ms, scope=cache.scope),
-        listed=component.listed,
-    )
-
-
-def _restore(item: WrittenComponent, plugin: str) -> Component:
-    start = item.exposed.partition("{")[0]
-    is_template = item.kind == "resource_template"
-    definition = DEFINITIONS[item.kind].model_validate(item.definition, by_name=False)
-    if item.exposed != _exposed(definition):
-        raise ValueError(f"{item.exposed!r} is listed as {_exposed(definition)!r}")
-    return Component(
-        kind=item.kind,
-        plugin=plugin,
-        name=item.name,
-        exposed=item.exposed,
-        definition=definition,
-        run=_asleep,
-        match=(lambda uri: {} if uri.startswith(start) else None) if is_template else None,
-        timeout=item.timeout,
-        cache=None if item.cache is None else CacheHint(item.cache.ttl_ms, item.cache.scope),
-        task=item.task,
-        listed=item.listed,
-        is_asleep=True,
-    )
-
-
-def _exposed(definition: Any) -> str:
-    """What clients call it, if they may."""
-    match definition:
-        case types.Resource():
-            return str(definition.uri)
-        case types.ResourceTemplate():
-            return str(definition.uri_template)
-    if not is_legal(definition.name):
-        raise ValueError(f"{definition.name!r} is no legal name")
-    return str(definition.name)
-
-
-async def _asleep(arguments: Any, context: Any) -> Any:
-    raise AssertionError("A plugin that is asleep was run")  # pragma: no cover
 
 
 def _key(record: PluginRecord, section: PluginSection) -> str | None:

@@ -14,14 +14,21 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcpkit.core.components import Component
 from mcpkit.core.registry import Registry
 from mcpkit.core.settings import ListSettings
 
 ItemT = TypeVar("ItemT")
+
+LISTS = frozenset({"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
+"""Requests that `KeptLists` answers."""
+
+MAX_PAGES = 10_000
+"""Most pages that are kept: a client that makes up cursors gets errors, which are not."""
 
 Request = ServerRequestContext[Any, Any]
 
@@ -60,6 +67,44 @@ class Lists:
         shown, cursor = paginate(kind, listed, params, self.settings.page_size)
         rest = {"next_cursor": cursor, **hints(listed.values(), self.settings.ttl)}
         return [component.definition for component in shown], rest
+
+
+class KeptLists:
+    """Middleware that keeps each page of each list as it was sent, until the registry changes.
+
+    A list is the same for every client of one protocol version: making it anew for each would
+    check and copy thousands of definitions.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._edition = -1
+        self._pages: dict[tuple[str, str, str | None], dict[str, Any]] = {}
+
+    async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        """Answer a list request from what was kept, or keep the answer."""
+        if ctx.method not in LISTS or not _is_open(ctx):
+            return await call_next(ctx)
+        cursor = (ctx.params or {}).get("cursor")
+        if not (cursor is None or isinstance(cursor, str)):
+            return await call_next(ctx)
+        if self._edition != self._registry.edition:
+            self._edition = self._registry.edition
+            self._pages.clear()
+        key = (ctx.method, ctx.protocol_version, cursor)
+        kept = self._pages.get(key)
+        if kept is not None:
+            return kept
+        result = await call_next(ctx)
+        if isinstance(result, dict) and len(self._pages) < MAX_PAGES:
+            self._pages[key] = result
+        return result
+
+
+def _is_open(ctx: Request) -> bool:
+    """Whether the client may ask: in the 2025 protocols only after it has shaken hands."""
+    modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+    return modern or ctx.session.client_params is not None
 
 
 def hints(components: Iterable[Component], ttl: float) -> dict[str, Any]:

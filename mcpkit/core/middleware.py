@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 import pydantic_core
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
@@ -125,14 +125,17 @@ def _writable(value: Any) -> Any:
     return value
 
 
-def install(server: Server[Any], gate: Gate, settings: RequestStateSettings) -> None:
-    """Put our middleware behind the SDK's own."""
+def install(
+    server: Server[Any], gate: Gate, lists: ServerMiddleware[Any], settings: RequestStateSettings
+) -> None:
+    """Put our middleware behind the SDK's own; `lists` keeps lists as they were sent."""
     keys = [key.get_secret_value() for key in settings.keys]
     security = (
         RequestStateSecurity(keys=keys, ttl=settings.ttl)
         if keys
         else RequestStateSecurity.ephemeral(ttl=settings.ttl)
     )
-    server.middleware.append(make_writable)
     server.middleware.append(gate)
+    server.middleware.append(lists)
+    server.middleware.append(make_writable)
     server.middleware.append(RequestStateBoundary(security, default_audience=server.name))

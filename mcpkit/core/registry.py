@@ -24,6 +24,8 @@ class Registry:
     def __init__(self) -> None:
         self._components: dict[ComponentKind, dict[str, Component]] = {kind: {} for kind in _KINDS}
         self._completers: dict[str, Completer] = {}
+        self.edition = 0
+        """Counts the changes: what was made of one edition holds until the next."""
 
     @property
     def tools(self) -> Mapping[str, Component]:
@@ -78,6 +80,7 @@ class Registry:
                 record.fail(Stage.COMPOSE, refused[record.name])
             else:
                 self._add(record)
+        self.edition += 1
         self._sort()
         return [record for record in records if record.name in refused]
 
@@ -94,6 +97,7 @@ class Registry:
                 del components[name]
                 changed.add(kind)
         self._completers.pop(plugin, None)
+        self.edition += 1
         return changed
 
     def find(self, kind: ComponentKind, exposed: str) -> Component:

@@ -19,7 +19,7 @@ import mcpkit
 from mcpkit.core.answers import Answers
 from mcpkit.core.composition import Composition
 from mcpkit.core.connections import Connections
-from mcpkit.core.lists import Lists
+from mcpkit.core.lists import KeptLists, Lists
 from mcpkit.core.middleware import install
 
 
@@ -90,7 +90,7 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
         for method in extension.methods:
             handler = answers.method(plugin, method)
             server.add_request_handler(method.name, method.params, handler)
-    install(server, parts.gate, settings.request_state)
+    install(server, parts.gate, KeptLists(registry), settings.request_state)
     return server, listen
 
 

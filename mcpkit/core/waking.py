@@ -17,7 +17,7 @@ import pluggy
 from anyio import to_thread
 from mcp.shared.exceptions import MCPError
 
-from mcpkit.core.catalogues import Catalogues, describe
+from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.components import Catalogue, ComponentKind
 from mcpkit.core.errors import PluginContractError, PluginImportError
 from mcpkit.core.hooks import ask
@@ -27,6 +27,7 @@ from mcpkit.core.outcomes import log_outcome
 from mcpkit.core.registry import Registry
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.validation import Plan, validate
+from mcpkit.core.written import describe
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ import pytest
 from mcp.server.mcpserver import MCPServer
 
 from mcpkit import Plugin, PluginSettings
-from mcpkit.core.app import App, build
+from mcpkit.core.app import App
+from mcpkit.core.assembly import build
 from mcpkit.core.discovery import discover
 from mcpkit.core.errors import (
     PluginContractError,

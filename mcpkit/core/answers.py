@@ -114,9 +114,9 @@ class Answers:
         return types.CompleteResult(completion=completion)
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
-        """The input schema of a tool, for the SDK's check of headers; None when unknown."""
+        """The input schema of a tool, for the SDK's check of headers; None if none is needed."""
         component = self._registry.tools.get(name)
-        return None if component is None else component.definition.input_schema
+        return None if component is None else component.header_schema
 
     def method(self, plugin: str, method: Method) -> Callable[[Request, Any], Any]:
         """The handler of a method that an extension adds."""

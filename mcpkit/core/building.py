@@ -30,7 +30,7 @@ from mcpkit.core.errors import (
 from mcpkit.core.extensions.apps import tool_meta
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
 from mcpkit.core.resources import build_resource
-from mcpkit.core.schemas import check_input_schema, checker
+from mcpkit.core.schemas import check_input_schema, checker, travels_in_headers
 from mcpkit.core.threads import WorkerThreads
 
 MAX_COMPLETIONS = 100
@@ -106,6 +106,7 @@ def _build_tool(
         timeout=declaration.timeout,
         cache=declaration.cache,
         task=declaration.task,
+        header_schema=schema if travels_in_headers(schema) else None,
     )
 
 

@@ -141,6 +141,7 @@ class Component:
         task: Whether a tool runs as a task when the client can follow one.
         listed: Whether lists show it; one that is not can be read by its URI all the same.
         is_asleep: Whether its plugin has to be woken before it can run.
+        header_schema: The input schema of a tool with parameters that travel in headers.
     """
 
     kind: ComponentKind
@@ -155,6 +156,7 @@ class Component:
     task: TaskSupport = "forbidden"
     listed: bool = True
     is_asleep: bool = False
+    header_schema: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

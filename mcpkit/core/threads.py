@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ class WorkerThreads:
 
     def __init__(self, total: int) -> None:
         self._limiter = anyio.CapacityLimiter(total)
+        self._unlimited = anyio.CapacityLimiter(math.inf)
 
     @property
     def total(self) -> int:
@@ -41,11 +43,14 @@ class WorkerThreads:
     async def run(self, function: Callable[[], ResultT]) -> ResultT:
         """Run a function in a thread; cancellation stops the waiting, not the function."""
         job = _Job(function, self._limiter, asyncio.get_running_loop())
-        await self._limiter.acquire_on_behalf_of(job)
         try:
-            # A limiter of its own: waiting happened above, on this plugin's.
+            self._limiter.acquire_on_behalf_of_nowait(job)
+        except anyio.WouldBlock:
+            await self._limiter.acquire_on_behalf_of(job)
+        try:
+            # Waiting happened above, on this plugin's own limiter.
             result = await to_thread.run_sync(
-                job.run, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+                job.run, abandon_on_cancel=True, limiter=self._unlimited
             )
         except BaseException:
             job.abandon()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
 from mcpkit.core.naming import is_legal
+from mcpkit.core.schemas import travels_in_headers
 
 DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
     "tool": types.Tool,
@@ -117,7 +118,13 @@ def _restore(item: WrittenComponent, plugin: str) -> Component:
         task=item.task,
         listed=item.listed,
         is_asleep=True,
+        header_schema=_header_schema(definition),
     )
+
+
+def _header_schema(definition: Any) -> dict[str, Any] | None:
+    schema = getattr(definition, "input_schema", None)
+    return schema if schema is not None and travels_in_headers(schema) else None
 
 
 def _exposed(definition: Any) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import mcp_types as types
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp.shared.message import SessionMessage
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -38,11 +40,15 @@ class CheckedBodies:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
         try:
+            if headers.get(MCP_PROTOCOL_VERSION_HEADER) in MODERN_PROTOCOL_VERSIONS:
+                await self._app(scope, receive, send)  # the SDK checks these well by itself
+                return
             body = await Request(scope, receive).body()
         except ClientDisconnect:
             return  # nobody waits for an answer
-        error = self._error(body, Headers(scope=scope))
+        error = self._error(body, headers)
         if error is None:
             await self._app(scope, _replay(body, receive), send)
             return

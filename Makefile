@@ -9,12 +9,13 @@ STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types pytest conformance format requirements clean
+.PHONY: help serve test lint types pytest conformance bench format requirements clean
 
 help:
 	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
 	@echo "make test          lint, format check, strict types, tests with branch coverage, conformance"
 	@echo "make conformance   the official conformance suites of the protocol"
+	@echo "make bench         compare with peers, and write docs/benchmarks.md"
 	@echo "make format        format the code and fix what the linter can"
 	@echo "make requirements  pin third-party packages anew"
 	@echo "make clean         remove .venv and everything generated"
@@ -38,6 +39,9 @@ pytest: $(STAMP) $(CLIENTS)
 
 conformance: $(STAMP) $(CLIENTS)
 	$(BIN)/python tests/conformance/run.py
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.run
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from benchmarks.measuring import Table, cores, take_turns
 
 PEERS = Path(__file__).parent / "servers" / "http_peers.py"
 SECONDS = 2
+BEST = "SDK, best configuration"
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
 
@@ -146,23 +147,20 @@ def environment(scenario: Scenario | None = None) -> dict[str, str]:
     return {**kept, "PYTHONPATH": plugins, "XDG_CACHE_HOME": str(BUILD / "cache")}
 
 
-def peer(name: str, port: int) -> list[str]:
-    """The command of a peer."""
-    return [python(), str(PEERS), name, str(port)]
-
-
 def ours(port: int, *arguments: str) -> list[str]:
     """The command of mcpkit, as installed."""
     command = str(Path(python()).with_name("mcpkit"))
     return [command, "serve", "-t", "streamable-http", "--port", str(port), *arguments]
 
 
+Ask = Callable[[str], tuple[dict[str, str], dict[str, Any]]]
+"""Makes the request for the server at a URL."""
+
+
 def _measure(
     command: Callable[[int], list[str]],
-    tool: str,
-    era: str,
+    ask: Ask,
     connections: int,
-    text: str,
     scenario: Scenario | None = None,
 ) -> Callable[[], float]:
     def measure() -> float:
@@ -170,38 +168,62 @@ def _measure(
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         with served(command(port), port, environment(scenario)) as url:
-            call = {"name": tool, "arguments": {"text": text}}
-            request = (
-                modern("tools/call", **call) if era == MODERN else legacy(url, "tools/call", **call)
-            )
-            return load(url, request, connections)
+            return load(url, ask(url), connections)
 
     return measure
 
 
-def measure_calls(rounds: int, combinations: list[tuple[str, int, str]]) -> list[Table]:
+def _call(tool: str, era: str, text: str) -> Ask:
+    def ask(url: str) -> tuple[dict[str, str], dict[str, Any]]:
+        call = {"name": tool, "arguments": {"text": text}}
+        return modern("tools/call", **call) if era == MODERN else legacy(url, "tools/call", **call)
+
+    return ask
+
+
+CALLS = (
+    (MODERN, 1, "hello"),
+    (MODERN, 16, "hello"),
+    (MODERN, 64, "hello"),
+    (MODERN, 16, "x" * 10_000),
+    (LEGACY, 16, "hello"),
+)
+"""Era, connections, and the text that comes back."""
+
+
+def measure_calls(rounds: int, combinations: Sequence[tuple[str, int, str]] = CALLS) -> list[Table]:
     """Calls a second, by era, connections and size of the text that comes back."""
-    one = Scenario(1, 3)
     tables = []
     for era, connections, text in combinations:
+        echo = _call("echo", era, text)
+        own = _call("bench_000_tool_0", era, text)
         measures = {
-            "SDK, best configuration": _measure(
-                lambda port: peer("sdk_best", port), "echo", era, connections, text
-            ),
-            "SDK, as shipped": _measure(
-                lambda port: peer("sdk_as_shipped", port), "echo", era, connections, text
-            ),
-            "FastMCP, as shipped": _measure(
-                lambda port: peer("fastmcp_as_shipped", port), "echo", era, connections, text
-            ),
-            "mcpkit, as shipped": _measure(ours, "bench_000_tool_0", era, connections, text, one),
+            BEST: _measure(_peer("sdk_best"), echo, connections),
+            "SDK, as shipped": _measure(_peer("sdk_as_shipped"), echo, connections),
+            "FastMCP, as shipped": _measure(_peer("fastmcp_as_shipped"), echo, connections),
+            "mcpkit, as shipped": _measure(ours, own, connections, Scenario(1, 3)),
         }
         if era == MODERN:
-            measures["bare Starlette (the limit)"] = _measure(
-                lambda port: peer("starlette_echo", port), "echo", era, connections, text
-            )
-        title = f"HTTP calls, {era}, {connections} connections, {len(text)} bytes of text"
+            limit = _measure(_peer("starlette_echo"), echo, connections)
+            measures["bare Starlette (the limit)"] = limit
+        title = f"HTTP calls, {era}, {connections} connections, {len(text):,} bytes of text"
         figures = take_turns(measures, rounds, warm=0)
-        reference = "SDK, best configuration"
-        tables.append(Table(title, "requests/s", reference, figures, higher_is_better=True))
+        tables.append(Table(title, "requests/s", BEST, figures, higher_is_better=True))
     return tables
+
+
+def measure_lists(rounds: int) -> list[Table]:
+    """`tools/list` a second, by the number of tools."""
+    tables = []
+    for tools in (10, 100, 1000):
+        many = _measure(_peer("sdk_best", str(tools)), lambda url: modern("tools/list"), 16)
+        scenario = Scenario(10, tools)
+        own = _measure(ours, lambda url: modern("tools/list"), 16, scenario)
+        figures = take_turns({BEST: many, "mcpkit, as shipped": own}, rounds, warm=0)
+        title = f"`tools/list` over HTTP with {tools} tools, {MODERN}"
+        tables.append(Table(title, "requests/s", BEST, figures, higher_is_better=True))
+    return tables
+
+
+def _peer(name: str, *arguments: str) -> Callable[[int], list[str]]:
+    return lambda port: [python(), str(PEERS), name, str(port), *arguments]

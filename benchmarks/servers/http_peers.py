@@ -6,8 +6,8 @@ from typing import Any
 import uvicorn
 
 
-def sdk_app(**options: Any) -> Any:
-    """The SDK's high-level server with one tool."""
+def sdk_app(tools: int = 1, **options: Any) -> Any:
+    """The SDK's high-level server with a tool, or many."""
     from mcp.server.mcpserver import MCPServer
 
     server = MCPServer("bench", version="1", log_level="WARNING")
@@ -16,6 +16,13 @@ def sdk_app(**options: Any) -> Any:
     def echo(text: str) -> str:
         """Say it."""
         return text
+
+    for number in range(tools - 1):
+
+        @server.tool(name=f"tool_{number}")
+        def tool(text: str, count: int = 1, loud: bool = False) -> str:
+            """Say a text over and over, loudly if wanted."""
+            return text * count
 
     return server, server.streamable_http_app(**options)
 
@@ -26,9 +33,9 @@ def sdk_as_shipped(port: int) -> None:
     server.run(transport="streamable-http", port=port)
 
 
-def sdk_best(port: int) -> None:
+def sdk_best(port: int, tools: str = "1") -> None:
     """JSON answers, uvloop, httptools, no access log."""
-    _, app = sdk_app(json_response=True)
+    _, app = sdk_app(int(tools), json_response=True)
     uvicorn.run(
         app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning"
     )
@@ -68,4 +75,4 @@ def starlette_echo(port: int) -> None:
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]](int(sys.argv[2]))
+    globals()[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcpkit.core.transports.messages import read_message, write_message
+from mcpkit.core.transports.messages import is_json, read_message, write_message
 
 Refuse = Callable[[types.JSONRPCMessage, Headers], types.JSONRPCError | None]
 """Compares a message with the headers that it came with."""
@@ -40,15 +40,11 @@ class CheckedBodies:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         try:
-            if headers.get(MCP_PROTOCOL_VERSION_HEADER) in MODERN_PROTOCOL_VERSIONS:
-                await self._app(scope, receive, send)  # the SDK checks these well by itself
-                return
             body = await Request(scope, receive).body()
         except ClientDisconnect:
             return  # nobody waits for an answer
-        error = self._error(body, headers)
+        error = self._error(body, Headers(scope=scope))
         if error is None:
             await self._app(scope, _replay(body, receive), send)
             return
@@ -56,6 +52,8 @@ class CheckedBodies:
         await Response(text, 400, media_type="application/json")(scope, receive, send)
 
     def _error(self, body: bytes, headers: Headers) -> types.JSONRPCError | None:
+        if headers.get(MCP_PROTOCOL_VERSION_HEADER) in MODERN_PROTOCOL_VERSIONS and is_json(body):
+            return None  # the SDK checks the rest of a modern message well, once is enough
         message = read_message(body)
         if isinstance(message, types.JSONRPCError):
             return message

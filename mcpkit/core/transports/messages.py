@@ -33,6 +33,15 @@ def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
     return SessionMessage(message)
 
 
+def is_json(text: bytes) -> bool:
+    """Whether it is one JSON value, as the standard has it, whose strings can be written."""
+    try:
+        pydantic_core.from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return False
+    return True
+
+
 def write_message(message: SessionMessage) -> str:
     """Write one message, without line breaks.
 

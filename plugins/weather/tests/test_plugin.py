@@ -10,7 +10,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcpkit_plugin_weather import plugin
 
-from mcpkit.core.app import build
+from mcpkit.core.assembly import build
 from mcpkit.core.settings import Settings
 from mcpkit.testing import assert_contract, connect
 

@@ -126,7 +126,7 @@ def load(url: str, request: tuple[dict[str, str], dict[str, Any]], connections: 
     lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
     script = BUILD / "load.lua"
     script.write_text(LUA.format(body=json.dumps(body), headers=lines))
-    common = [wrk, "-t", "1", "-c", str(connections), "-s", str(script)]
+    common = [wrk, "-t", "1", "-c", str(connections), "--timeout", "30s", "-s", str(script)]
     pinned = ["taskset", "-c", str(cores()[-1])]
     subprocess.run([*pinned, *common, "-d", "1s", url], capture_output=True, check=True)
     done = subprocess.run(
@@ -135,8 +135,8 @@ def load(url: str, request: tuple[dict[str, str], dict[str, Any]], connections: 
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
         sys.exit(f"The load on {url} failed:\n{done.stdout}")
     match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-    if match is None:
-        sys.exit(f"wrk said: {done.stdout}")
+    if match is None or not float(match[1]):
+        sys.exit(f"Nothing was measured at {url}; wrk said: {done.stdout}")
     return float(match[1])
 
 
@@ -216,9 +216,9 @@ def measure_lists(rounds: int) -> list[Table]:
     """`tools/list` a second, by the number of tools."""
     tables = []
     for tools in (10, 100, 1000):
-        many = _measure(_peer("sdk_best", str(tools)), lambda url: modern("tools/list"), 16)
+        many = _measure(_peer("sdk_best", str(tools)), lambda url: modern("tools/list"), 4)
         scenario = Scenario(10, tools)
-        own = _measure(ours, lambda url: modern("tools/list"), 16, scenario)
+        own = _measure(ours, lambda url: modern("tools/list"), 4, scenario)
         figures = take_turns({BEST: many, "mcpkit, as shipped": own}, rounds, warm=0)
         title = f"`tools/list` over HTTP with {tools} tools, {MODERN}"
         tables.append(Table(title, "requests/s", BEST, figures, higher_is_better=True))

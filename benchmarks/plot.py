@@ -6,7 +6,7 @@ import sys
 import matplotlib as mpl
 
 mpl.use("svg")
-mpl.rcParams["svg.hashsalt"] = "mcpkit"
+mpl.rcParams |= {"svg.hashsalt": "mcpkit", "svg.fonttype": "none"}
 
 import matplotlib.pyplot as plt  # noqa: E402  # after the backend was chosen
 

@@ -17,7 +17,8 @@ HEAD = """# Benchmarks
 
 How mcpkit compares, measured by `make bench` on {date}: {cores} cores, Python {python}, {system}.
 All contestants of a table took turns in one run; figures are medians, and the ratio is to the
-reference in bold. The machine is noisy: read ratios, not figures. Peers: {peers}.
+reference in bold. The machine is noisy: read ratios, not figures.
+Peers: {peers}.
 
 ![Ratios to the reference of each table](benchmarks.svg)
 """

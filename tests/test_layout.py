@@ -18,6 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "changes",
             "connections",
             "descriptors",
+            "encoding",
             "errors",
             "extensions",
             "groups",
@@ -29,7 +30,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "tasks.session",
             "threads",
             "transports.events",
-            "transports.messages",
             "wording",
         ]
     ),
@@ -43,7 +43,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "sources",
             "tasks.changes",
             "tasks.sqlite",
-            "transports.bodies",
+            "transports.exchanges",
+            "transports.messages",
         ]
     ),
     frozenset(
@@ -51,9 +52,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "calls",
             "components",
             "draining",
+            "transports.bodies",
             "transports.probes",
-            "transports.sse",
-            "transports.streamable_http",
             "transports.websocket",
         ]
     ),
@@ -65,6 +65,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "status",
             "transports.guard",
             "transports.lines",
+            "transports.sse",
             "written",
         ]
     ),
@@ -80,6 +81,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "resources",
             "tasks.running",
             "transports.http",
+            "transports.modern",
             "transports.stdio",
         ]
     ),
@@ -93,10 +95,10 @@ FLOORS: tuple[frozenset[str], ...] = (
             "lists",
             "loading",
             "running",
-            "transports",
+            "transports.streamable_http",
         ]
     ),
-    frozenset(["answers", "extensions.following", "extensions.skills"]),
+    frozenset(["answers", "extensions.following", "extensions.skills", "transports"]),
     frozenset(["server", "validation"]),
     frozenset(["waking"]),
     frozenset(["app"]),

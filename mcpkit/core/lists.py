@@ -11,6 +11,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import mcp_types as types
@@ -19,6 +20,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcpkit.core.components import Component
+from mcpkit.core.encoding import ENCODED_RESULT, encode
 from mcpkit.core.registry import Registry
 from mcpkit.core.settings import ListSettings
 
@@ -79,7 +81,7 @@ class KeptLists:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._edition = -1
-        self._pages: dict[tuple[str, str, str | None], dict[str, Any]] = {}
+        self._pages: dict[tuple[str, str, str | None], _Page] = {}
 
     async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
         """Answer a list request from what was kept, or keep the answer."""
@@ -92,13 +94,26 @@ class KeptLists:
             self._edition = self._registry.edition
             self._pages.clear()
         key = (ctx.method, ctx.protocol_version, cursor)
-        kept = self._pages.get(key)
-        if kept is not None:
-            return kept
-        result = await call_next(ctx)
-        if isinstance(result, dict) and len(self._pages) < MAX_PAGES:
-            self._pages[key] = result
-        return result
+        page = self._pages.get(key)
+        if page is None:
+            result = await call_next(ctx)
+            if not isinstance(result, dict) or len(self._pages) >= MAX_PAGES:
+                return result
+            page = self._pages[key] = _Page(result)
+        if ctx.request is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            ctx.request.scope[ENCODED_RESULT] = page.encoded
+        return page.result
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One page of one list, as it was sent."""
+
+    result: dict[str, Any]
+
+    @cached_property
+    def encoded(self) -> bytes:
+        return encode(self.result)
 
 
 def _is_open(ctx: Request) -> bool:

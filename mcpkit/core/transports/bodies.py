@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import mcp_types as types
-from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp.shared.message import SessionMessage
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcpkit.core.transports.messages import is_json, read_message, write_message
+from mcpkit.core.transports.messages import read_message, write_message
 
 Refuse = Callable[[types.JSONRPCMessage, Headers], types.JSONRPCError | None]
 """Compares a message with the headers that it came with."""
@@ -52,8 +50,6 @@ class CheckedBodies:
         await Response(text, 400, media_type="application/json")(scope, receive, send)
 
     def _error(self, body: bytes, headers: Headers) -> types.JSONRPCError | None:
-        if headers.get(MCP_PROTOCOL_VERSION_HEADER) in MODERN_PROTOCOL_VERSIONS and is_json(body):
-            return None  # the SDK checks the rest of a modern message well, once is enough
         message = read_message(body)
         if isinstance(message, types.JSONRPCError):
             return message

@@ -15,6 +15,8 @@ from mcp.shared.dispatcher import as_request_id
 from mcp.shared.message import SessionMessage
 from pydantic_core import PydanticSerializationError
 
+from mcpkit.core.encoding import encode
+
 
 def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
     """Parse one message.
@@ -33,15 +35,6 @@ def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
     return SessionMessage(message)
 
 
-def is_json(text: bytes) -> bool:
-    """Whether it is one JSON value, as the standard has it, whose strings can be written."""
-    try:
-        pydantic_core.from_json(text, allow_inf_nan=False)
-    except ValueError:
-        return False
-    return True
-
-
 def write_message(message: SessionMessage) -> str:
     """Write one message, without line breaks.
 
@@ -51,9 +44,7 @@ def write_message(message: SessionMessage) -> str:
     try:
         return message.message.model_dump_json(by_alias=True, exclude_unset=True)
     except PydanticSerializationError:
-        value = message.message.model_dump(by_alias=True, exclude_unset=True)
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return text.encode(errors="replace").decode()
+        return encode(message.message.model_dump(by_alias=True, exclude_unset=True)).decode()
 
 
 def failure(code: int, text: str, request_id: types.RequestId | None = None) -> types.JSONRPCError:

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import anyio
 import mcp_types as types
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp_types.jsonrpc import HEADER_MISMATCH
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.bodies import CheckedBodies
 from mcpkit.core.transports.events import SessionManager
+from mcpkit.core.transports.exchanges import Company
 from mcpkit.core.transports.messages import failure
+from mcpkit.core.transports.modern import ModernRequests
+
+_VERSION = MCP_PROTOCOL_VERSION_HEADER.lower().encode()
+_MODERN = frozenset(version.encode() for version in MODERN_PROTOCOL_VERSIONS)
 
 
 @asynccontextmanager
@@ -31,8 +38,31 @@ async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
         max_sessions=settings.max_sessions,
         max_request_body_size=settings.max_body_size,
     )
-    async with manager.run():
-        yield [Route(settings.path, CheckedBodies(manager, refuse_other_era))]
+    server, company = endpoint.server, Company()
+    async with (
+        manager.run(),
+        server.lifespan(server) as state,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(company.run)
+        modern = ModernRequests(server, state, company, json_response=settings.json_response)
+        yield [Route(settings.path, Eras(modern, CheckedBodies(manager, refuse_other_era)))]
+        tasks.cancel_scope.cancel()
+
+
+class Eras:
+    """ASGI application that tells the two eras apart, by the header that names the version."""
+
+    def __init__(self, modern: ASGIApp, others: ASGIApp) -> None:
+        self._modern = modern
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; what is no POST, or names an unknown version, is for the others."""
+        is_modern = scope["method"] == "POST" and any(
+            name == _VERSION and value in _MODERN for name, value in scope["headers"]
+        )
+        await (self._modern if is_modern else self._others)(scope, receive, send)
 
 
 def refuse_other_era(message: types.JSONRPCMessage, headers: Headers) -> types.JSONRPCError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import mcp_types as types
@@ -65,9 +66,7 @@ class Answers:
         """Run a tool: what it raises is a result that the model reads."""
         call = self._call("tool", component, ctx, params, params.arguments or {})
         try:
-            return await self._parts.caller.run(
-                call, seconds, lambda call: component.run(call.arguments, call.context)
-            )
+            return await self._parts.caller.run(call, seconds, component.answer)
         except MCPError:
             raise
         except Exception as exc:  # noqa: BLE001  # plugin code: anything may come
@@ -77,7 +76,7 @@ class Answers:
         """Answer `prompts/get`."""
         component = await self._awake("prompt", params.name)
         call = self._call("prompt", component, ctx, params, params.arguments or {})
-        return await self._run(call, lambda call: component.run(call.arguments, call.context))
+        return await self._run(call, component.answer)
 
     async def read_resource(self, ctx: Request, params: types.ReadResourceRequestParams) -> Any:
         """Answer `resources/read`."""
@@ -90,7 +89,7 @@ class Answers:
         except (NotFoundError, ResourceNotFoundError) as exc:
             raise unknown(exc, uri) from exc
         call = replace(self._call("resource", component, ctx, params, values), name=uri)
-        result = await self._run(call, lambda call: component.run(call.arguments, call.context))
+        result = await self._run(call, component.answer)
         if component.cache is None or isinstance(result, types.InputRequiredResult):
             return result
         return apply_cache_hint(result, component.cache)
@@ -122,10 +121,14 @@ class Answers:
         """The handler of a method that an extension adds."""
 
         async def answer(ctx: Request, params: Any) -> Any:
-            context = self._context(plugin, ctx, params)
             arguments = params.model_dump(exclude={"meta"})
+            context = cache(partial(self._context, plugin, ctx, params))
             call = Call(
-                kind="method", plugin=plugin, name=method.name, arguments=arguments, context=context
+                kind="method",
+                plugin=plugin,
+                name=method.name,
+                arguments=arguments,
+                open_context=context,
             )
             return await self._run(call, lambda call: method.handler(call.context, params))
 
@@ -174,7 +177,7 @@ class Answers:
             plugin=component.plugin,
             name=component.exposed,
             arguments=arguments,
-            context=self._context(component.plugin, ctx, params),
+            open_context=cache(partial(self._context, component.plugin, ctx, params)),
         )
 
     def _context(self, plugin: str, ctx: Request, params: Any) -> Context[Any, Any]:

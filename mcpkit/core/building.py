@@ -107,6 +107,7 @@ def _build_tool(
         cache=declaration.cache,
         task=declaration.task,
         header_schema=schema if travels_in_headers(schema) else None,
+        uses_context=tool.context_kwarg is not None or bool(tool.resolved_params),
     )
 
 

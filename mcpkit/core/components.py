@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mcpkit.core.contributions import Extension, Middleware, Transport
+from mcpkit.core.contributions import Call, Extension, Middleware, Transport
 from mcpkit.core.skills import Skill
 
 if TYPE_CHECKING:  # only for annotations: declaring a tool must not import the SDK
@@ -142,6 +142,7 @@ class Component:
         listed: Whether lists show it; one that is not can be read by its URI all the same.
         is_asleep: Whether its plugin has to be woken before it can run.
         header_schema: The input schema of a tool with parameters that travel in headers.
+        uses_context: Whether `run` reads the context; making one costs.
     """
 
     kind: ComponentKind
@@ -157,6 +158,11 @@ class Component:
     listed: bool = True
     is_asleep: bool = False
     header_schema: dict[str, Any] | None = None
+    uses_context: bool = True
+
+    async def answer(self, call: Call) -> Any:
+        """Run the handler for a call, which a middleware may have changed."""
+        return await self.run(call.arguments, call.context if self.uses_context else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

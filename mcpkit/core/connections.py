@@ -24,6 +24,7 @@ from mcp.server.subscriptions import (
     ServerEvent,
     ToolsListChanged,
 )
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Connections:
     def wishes(self, session: ServerSession) -> Wishes:
         """What the connection of this session wants; kept as long as the connection."""
         identity = session.client_params
-        if identity is None:
+        if identity is None or session.protocol_version in MODERN_PROTOCOL_VERSIONS:
             return Wishes()
         key = id(identity)
         if key not in self._wishes:

@@ -31,14 +31,19 @@ class Call:
         plugin: Name of the plugin that owns the handler.
         name: Exposed name of a tool or prompt; URI of a resource; name of an extension's method.
         arguments: Arguments as the client sent them, not yet validated.
-        context: The handler's `mcpkit.Context`.
+        open_context: Makes the context the first time, and returns the same one from then on.
     """
 
     kind: CallKind
     plugin: str
     name: str
     arguments: Mapping[str, Any]
-    context: Any
+    open_context: Callable[[], Any] = field(repr=False)
+
+    @property
+    def context(self) -> Any:
+        """The handler's `mcpkit.Context`."""
+        return self.open_context()
 
 
 CallNext = Callable[[Call], Awaitable[Any]]

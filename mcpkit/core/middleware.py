@@ -83,8 +83,12 @@ class Gate:
             raise MCPError(STOPPING, "The server is stopping; try again in a moment")
         if ctx.method == LISTEN:
             return await call_next(ctx)
-        with self.holding():
+        self._in_flight += 1  # as `holding` does, on the path of every call
+        try:
             return await call_next(ctx)
+        finally:
+            self._in_flight -= 1
+            self._settle()
 
     @contextmanager
     def holding(self) -> Iterator[None]:

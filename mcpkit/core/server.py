@@ -6,8 +6,9 @@ handlers run the same way in both protocol eras.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any
 
 import mcp_types as types
@@ -25,6 +26,15 @@ from mcpkit.core.middleware import install
 
 class ComposedServer(Server[Any]):
     """The SDK's server, which tells clients that its lists may change."""
+
+    @property
+    def server_info_stamp(self) -> dict[str, Any]:
+        """Who the server is, for the `_meta` of every result; the caller owns the dictionary."""
+        return dict(self._stamp)
+
+    @cached_property
+    def _stamp(self) -> Mapping[str, str]:
+        return self.server_info.model_dump(by_alias=True, mode="json", exclude_none=True)
 
     def create_initialization_options(
         self,

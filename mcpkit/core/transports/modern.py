@@ -26,7 +26,6 @@ from mcp.shared.inbound import (
 from mcp.shared.jsonrpc_dispatcher import handler_exception_to_error_data
 from mcp_types.jsonrpc import HEADER_MISMATCH
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
 from mcpkit.core.encoding import encode
@@ -65,9 +64,8 @@ class ModernRequests:
             refusal = refuse(400, "The body is not JSON", "Send Content-Type: application/json")
             await refusal(scope, receive, send)
             return
-        try:
-            body = await Request(scope, receive).body()
-        except ClientDisconnect:
+        body = await _body(receive)
+        if body is None:
             return  # nobody waits for an answer
         message = read_message(body)
         if isinstance(message, types.JSONRPCError):
@@ -183,6 +181,18 @@ def _accepted(accept: str) -> tuple[bool, bool]:
     takes_json = kinds & {"*/*", "application/*", "application/json"}
     takes_stream = kinds & {"*/*", "text/*", "text/event-stream"}
     return bool(takes_json), bool(takes_stream)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when the client left before its end."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def _rest(body: bytes, receive: Receive) -> Receive:

@@ -29,7 +29,9 @@ FLOORS: tuple[frozenset[str], ...] = (
             "tasks.records",
             "tasks.session",
             "threads",
+            "transports.channels",
             "transports.events",
+            "transports.responses",
             "wording",
         ]
     ),
@@ -45,6 +47,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "tasks.sqlite",
             "transports.exchanges",
             "transports.messages",
+            "transports.streams",
         ]
     ),
     frozenset(
@@ -65,6 +68,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "status",
             "transports.guard",
             "transports.lines",
+            "transports.modern",
+            "transports.sessions",
             "transports.sse",
             "written",
         ]
@@ -81,7 +86,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "resources",
             "tasks.running",
             "transports.http",
-            "transports.modern",
+            "transports.legacy",
             "transports.stdio",
         ]
     ),

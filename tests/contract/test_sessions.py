@@ -65,7 +65,7 @@ async def session(
     ) as http:
         opened = await http.post(PATH, json=initialize(version))
         opened.raise_for_status()
-        result = json.loads(events(opened.text)[-1]["data"])["result"]
+        result = answer(opened)["result"]
         assert result["protocolVersion"] == version
         http.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
         if version != "2025-03-26":  # which knew no such header
@@ -80,8 +80,9 @@ async def session(
 
 
 def answer(response: httpx2.Response) -> Any:
-    """The last message of a stream."""
-    return json.loads(events(response.text)[-1]["data"])
+    """The last message of a response, which is JSON or a stream."""
+    is_json = response.headers["content-type"] == "application/json"
+    return json.loads(response.text if is_json else events(response.text)[-1]["data"])
 
 
 @pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18", "2025-11-25"])
@@ -144,33 +145,162 @@ async def test_a_lost_stream_is_resumed_where_it_broke(
     assert messages[-1]["result"]["structuredContent"] == {"result": "waited 1 s"}
 
 
+def slow(number: int, seconds: float = 0.3) -> dict[str, Any]:
+    """A call that takes long enough to become a stream."""
+    return request("tools/call", number, name="conversation_wait", arguments={"seconds": seconds})
+
+
+async def test_what_needs_no_stream_is_json_and_what_takes_long_is_one(
+    served: ServerProcess,
+) -> None:
+    async with session(served.url()) as http:
+        quick = await http.post(PATH, json=request("ping", 1))
+        long = await http.post(PATH, json=slow(2))
+
+    assert quick.headers["content-type"] == "application/json"
+    assert quick.json() == {"jsonrpc": "2.0", "id": 1, "result": {}}
+    assert long.headers["content-type"] == "text/event-stream"
+    assert quick.headers["mcp-session-id"] == long.headers["mcp-session-id"]
+    assert answer(long)["id"] == 2
+
+
 async def test_a_resumed_stream_ends_with_the_response(served: ServerProcess) -> None:
     async with session(served.url()) as http:
-        sent = await http.post(PATH, json=request("tools/call", 3, name="conversation_ecko"))
-        priming, error = events(sent.text)
+        sent = await http.post(PATH, json=slow(3))
+        priming, last = events(sent.text)
         resume = {"Accept": "text/event-stream"}
         with anyio.fail_after(5):
             resumed = await http.get(PATH, headers=resume | {"Last-Event-ID": priming["id"]})
-            again = await http.get(PATH, headers=resume | {"Last-Event-ID": error["id"]})
+            again = await http.get(PATH, headers=resume | {"Last-Event-ID": last["id"]})
+            unknown = await http.get(PATH, headers=resume | {"Last-Event-ID": "none"})
 
-    assert answer(resumed) == json.loads(error["data"])
+    assert answer(resumed) == json.loads(last["data"])
     assert again.status_code == 405  # what makes a client stop asking
+    assert (unknown.status_code, events(unknown.text)) == (200, [])
+
+
+async def test_a_client_that_lost_its_stream_unseen_takes_it_over(served: ServerProcess) -> None:
+    async with session(served.url()) as http, anyio.create_task_group() as tasks:
+        lost: list[str] = []
+        begun = anyio.Event()
+
+        async def call() -> None:
+            async with http.stream("POST", PATH, json=slow(4, 1)) as stream:
+                async for text in stream.aiter_text():
+                    lost.append(text)
+                    begun.set()
+
+        tasks.start_soon(call)
+        with anyio.fail_after(5):
+            await begun.wait()
+            event = events("".join(lost))[0]["id"]
+            headers = {"Accept": "text/event-stream", "Last-Event-ID": event}
+            resumed = await http.get(PATH, headers=headers)
+
+    assert answer(resumed)["id"] == 4
+    assert '"result"' not in "".join(lost)
 
 
 async def test_one_session_cannot_resume_the_stream_of_another(served: ServerProcess) -> None:
     async with session(served.url()) as one, session(served.url()) as other:
-        sent = await one.post(PATH, json=request("tools/list", 5))
+        sent = await one.post(PATH, json=slow(5))
         event_id = events(sent.text)[0]["id"]
-        async with other.stream(
-            "GET", PATH, headers={"Accept": "text/event-stream", "Last-Event-ID": event_id}
-        ) as stream:
-            text = ""
-            with anyio.move_on_after(0.5):
-                async for part in stream.aiter_text():
-                    text += part
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": event_id}
+        stolen = await other.get(PATH, headers=headers)
 
-    assert "conversation_echo" in sent.text
-    assert "conversation_echo" not in text
+    assert "waited" in sent.text
+    assert stolen.text == ""
+
+
+async def test_ids_are_not_used_twice_at_a_time(served: ServerProcess) -> None:
+    async with session(served.url()) as http, anyio.create_task_group() as tasks:
+        first: list[httpx2.Response] = []
+
+        async def call() -> None:
+            first.append(await http.post(PATH, json=slow(6)))
+
+        tasks.start_soon(call)
+        await anyio.sleep(0.1)
+        second = await http.post(PATH, json=request("ping", 6))
+        other = await http.post(PATH, json={**request("ping"), "id": "6"})
+
+    assert second.status_code == 400
+    assert second.json()["id"] == 6
+    assert other.json()["id"] == "6"  # another id: this one is text
+    assert answer(first[0])["result"]["structuredContent"] == {"result": "waited 0.3 s"}
+
+
+async def test_who_deletes_a_session_ends_its_calls(served: ServerProcess) -> None:
+    async with session(served.url(), delete=False) as http, anyio.create_task_group() as tasks:
+        ended: list[httpx2.Response] = []
+
+        async def call() -> None:
+            ended.append(await http.post(PATH, json=slow(8, 30)))
+
+        tasks.start_soon(call)
+        await anyio.sleep(0.1)
+        with anyio.fail_after(5):
+            await http.delete(PATH)
+
+    assert answer(ended[0])["error"]["message"]
+
+
+async def test_a_cancelled_request_is_answered(served: ServerProcess) -> None:
+    async with session(served.url()) as http, anyio.create_task_group() as tasks:
+        ended: list[httpx2.Response] = []
+
+        async def call() -> None:
+            ended.append(await http.post(PATH, json=slow(9, 30)))
+
+        tasks.start_soon(call)
+        await anyio.sleep(0.1)
+        cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 9}}
+        with anyio.fail_after(5):
+            assert (await http.post(PATH, json=cancel)).status_code == 202
+
+    assert answer(ended[0])["error"]["code"] == -32800
+
+
+async def test_there_is_one_stream_of_what_nobody_asked_for(served: ServerProcess) -> None:
+    async with session(served.url(), delete=False) as http:
+        listen = {"Accept": "text/event-stream"}
+        async with http.stream("GET", PATH, headers=listen) as first:
+            second = await http.get(PATH, headers=listen)
+            wrong = await http.get(PATH, headers={"Accept": "application/json"})
+            assert first.status_code == 200
+            with anyio.fail_after(5):
+                await http.delete(PATH)  # which ends the first one
+                assert [part async for part in first.aiter_text() if part.strip()] == []
+
+    assert second.status_code == 409
+    assert wrong.status_code == 406
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_other_methods_are_told_what_there_is(served: ServerProcess, method: str) -> None:
+    async with session(served.url()) as http:
+        told = await http.request(method, PATH)
+        modern = await http.get(PATH, headers={"MCP-Protocol-Version": "2026-07-28"})
+
+    assert (told.status_code, told.headers["allow"]) == (405, "GET, POST, DELETE")
+    assert (modern.status_code, modern.headers["allow"]) == (405, "POST")
+
+
+async def test_without_a_handshake_there_is_no_session(served: ServerProcess) -> None:
+    wrong = request("initialize")
+    async with httpx2.AsyncClient(headers=ACCEPT) as http:
+        nameless = await http.post(served.url(), json=request("tools/list"))
+        unknown = await http.post(
+            served.url(), json=request("ping"), headers={"Mcp-Session-Id": "x"}
+        )
+        refused = await http.post(served.url(), json=wrong)
+        name = {"Mcp-Session-Id": refused.headers.get("mcp-session-id", "none")}
+        after = await http.post(served.url(), json=request("ping"), headers=name)
+
+    assert nameless.status_code == 400
+    assert unknown.status_code == 404
+    assert refused.json()["error"]["code"] == -32602
+    assert after.status_code == 404, after.text
 
 
 async def test_a_session_that_was_deleted_is_gone(served: ServerProcess) -> None:
@@ -179,7 +309,7 @@ async def test_a_session_that_was_deleted_is_gone(served: ServerProcess) -> None
         after = await http.post(PATH, json=request("tools/list"))
 
     assert deleted.status_code == 200
-    assert after.status_code == 404
+    assert after.status_code == 404, after.text
 
 
 async def test_an_idle_session_ends_and_a_busy_one_does_not(served: ServerProcess) -> None:
@@ -209,6 +339,7 @@ async def test_without_kept_events_nothing_is_resumed(serve: Serve) -> None:
     arguments = ("--transport", "streamable-http", "--port", "0")
     server = serve(*arguments, "--set", "http.resumable_events=0")
     async with session(server.url()) as http:
-        sent = await http.post(PATH, json=request("ping"))
+        sent = await http.post(PATH, json=slow(1))
 
-    assert "id" not in events(sent.text)[0]
+    assert "id" not in events(sent.text)[-1]
+    assert answer(sent)["result"]

@@ -16,7 +16,7 @@ from mcpkit import Context, Plugin, ToolError
 from mcpkit.core.assembly import build
 from mcpkit.core.running import Running
 from mcpkit.core.settings import Settings
-from mcpkit.core.transports import exchanges, streamable_http
+from mcpkit.core.transports import responses, streamable_http
 
 VERSION = "2026-07-28"
 META = {
@@ -322,8 +322,8 @@ async def test_a_client_that_leaves_ends_its_call_and_no_other() -> None:
 
 
 async def test_a_long_silence_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchanges, "ALONE", 0.01)
-    monkeypatch.setattr(exchanges, "SILENCE", 0.02)
+    monkeypatch.setattr(responses, "ALONE", 0.01)
+    monkeypatch.setattr(responses, "SILENCE", 0.02)
     client = Client(call("wait"))
 
     async def work(ctx: Context) -> None:

@@ -1,66 +1,121 @@
-"""Bodies: what clients post to the transports of the SDK is checked before it gets there.
+"""Bodies: what clients post is read and checked before anything else sees it.
 
-In comes a POST; on goes one whole JSON-RPC message. What is none is answered here, as on every
-other transport: the SDK's 2025 transports would tell of their inside, or write a traceback for it.
+In comes a POST; out goes one whole JSON-RPC message. What is none is answered here, with status 400
+and a JSON-RPC error, as on every other transport.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import mcp_types as types
-from mcp.shared.message import SessionMessage
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcpkit.core.transports.messages import read_message, write_message
+from mcpkit.core.encoding import encode
+from mcpkit.core.transports.messages import read_message
+from mcpkit.core.transports.responses import accepted, answer, fields_of
 
-Refuse = Callable[[types.JSONRPCMessage, Headers], types.JSONRPCError | None]
-"""Compares a message with the headers that it came with."""
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message that came over HTTP.
+
+    Attributes:
+        body: As it was sent.
+        message: What it says.
+        fields: Header fields by lower-case name; of a repeated one the first.
+    """
+
+    body: bytes
+    message: types.JSONRPCMessage
+    fields: Mapping[str, str]
+
+    @property
+    def takes_stream(self) -> bool:
+        """Whether its client accepts an event stream."""
+        return accepted(self.fields.get("accept", ""))[1]
+
+    def is_answerable(self, *, json_only: bool) -> bool:
+        """Whether its client accepts what it may be answered with."""
+        takes_json, takes_stream = accepted(self.fields.get("accept", ""))
+        return takes_json and (json_only or takes_stream)
+
+    def again(self, receive: Receive) -> Receive:
+        """The body once more, then what comes after it."""
+        messages: list[Message] = [{"type": "http.request", "body": self.body, "more_body": False}]
+
+        async def replay() -> Message:
+            return messages.pop() if messages else await receive()
+
+        return replay
+
+
+async def read_post(scope: Scope, receive: Receive, send: Send) -> Posted | None:
+    """Read a POST whose body is limited in size; answer it if it is no message.
+
+    Returns:
+        The message; None when there is nothing left to do.
+    """
+    fields = fields_of(scope)
+    if not fields.get("content-type", "").lower().startswith("application/json"):
+        await reject(send, 400, types.INVALID_REQUEST, "Send Content-Type: application/json")
+        return None
+    body = await _body(receive)
+    if body is None:
+        return None  # nobody waits for an answer
+    message = read_message(body)
+    if isinstance(message, types.JSONRPCError):
+        await reject_with(send, 400, message.error, message.id)
+        return None
+    return Posted(body, message.message, fields)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when the client left before its end."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def reject(
+    send: Send, status: int, code: int, text: str, request_id: types.RequestId | None = None
+) -> None:
+    """Answer with a JSON-RPC error."""
+    await reject_with(send, status, types.ErrorData(code=code, message=text), request_id)
+
+
+async def reject_with(
+    send: Send, status: int, error: types.ErrorData, request_id: types.RequestId | None
+) -> None:
+    """Answer with a JSON-RPC error that may carry data."""
+    told = error.model_dump(by_alias=True, exclude_none=True)
+    await answer(send, status, encode({"jsonrpc": "2.0", "id": request_id, "error": told}))
+
+
+async def reject_unaccepted(send: Send, posted: Posted) -> None:
+    """Tell a client what it has to accept."""
+    request_id = getattr(posted.message, "id", None)
+    text = "Send Accept: application/json, text/event-stream"
+    await reject(send, 406, types.INVALID_REQUEST, text, request_id)
 
 
 class CheckedBodies:
-    """ASGI middleware that lets only messages through; other methods than POST have none.
+    """ASGI middleware that lets only messages through; other methods than POST have none."""
 
-    Args:
-        app: What the messages are for. Bodies are limited in size before they come here.
-        refuse: Tells why a message does not fit its headers; None if it does.
-    """
-
-    def __init__(self, app: ASGIApp, refuse: Refuse | None = None) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a message on, or answer 400 with a JSON-RPC error."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        try:
-            body = await Request(scope, receive).body()
-        except ClientDisconnect:
-            return  # nobody waits for an answer
-        error = self._error(body, Headers(scope=scope))
-        if error is None:
-            await self._app(scope, _replay(body, receive), send)
-            return
-        text = write_message(SessionMessage(error))
-        await Response(text, 400, media_type="application/json")(scope, receive, send)
-
-    def _error(self, body: bytes, headers: Headers) -> types.JSONRPCError | None:
-        message = read_message(body)
-        if isinstance(message, types.JSONRPCError):
-            return message
-        return self._refuse(message.message, headers) if self._refuse is not None else None
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the body once more, then what comes after it."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return replay
+        if scope["type"] == "http" and scope["method"] == "POST":
+            posted = await read_post(scope, receive, send)
+            if posted is None:
+                return
+            receive = posted.again(receive)
+        await self._app(scope, receive, send)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import mcp_types as types
@@ -17,21 +16,22 @@ from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
 from mcp.server.runner import serve_one
 from mcp.shared.inbound import (
+    MCP_PROTOCOL_VERSION_HEADER,
     InboundLadderRejection,
     InboundModernRoute,
     classify_inbound_request,
     find_duplicated_routing_header,
+    unsupported_protocol_version_rejection,
     validate_mcp_param_headers,
 )
 from mcp.shared.jsonrpc_dispatcher import handler_exception_to_error_data
 from mcp_types.jsonrpc import HEADER_MISMATCH
 from starlette.datastructures import Headers
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from mcpkit.core.encoding import encode
-from mcpkit.core.transports.exchanges import Company, Exchange, answer
-from mcpkit.core.transports.guard import refuse
-from mcpkit.core.transports.messages import failure, read_message
+from mcpkit.core.transports.bodies import Posted, reject, reject_unaccepted, reject_with
+from mcpkit.core.transports.exchanges import Exchange
+from mcpkit.core.transports.responses import Company, Response, answer
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ LISTEN = "subscriptions/listen"
 
 
 class ModernRequests:
-    """ASGI application that answers the POSTs of the modern protocol.
+    """Answers the messages of the modern protocol.
 
     Args:
         server: The SDK server that answers.
@@ -57,38 +57,27 @@ class ModernRequests:
         self._company = company
         self._json_response = json_response
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one POST; its body is limited in size before it comes here."""
-        fields = _fields(scope)
-        if not fields.get("content-type", "").lower().startswith("application/json"):
-            refusal = refuse(400, "The body is not JSON", "Send Content-Type: application/json")
-            await refusal(scope, receive, send)
-            return
-        body = await _body(receive)
-        if body is None:
-            return  # nobody waits for an answer
-        message = read_message(body)
-        if isinstance(message, types.JSONRPCError):
-            await _reject(send, message.error, message.id)
-            return
-        request = message.message
-        takes_json, takes_stream = _accepted(fields.get("accept", ""))
+    async def post(self, scope: Scope, receive: Receive, send: Send, posted: Posted) -> None:
+        """Answer one message."""
+        request = posted.message
         if isinstance(request, types.JSONRPCNotification):
-            await answer(send, 202, b"")  # none is defined; clients in the field send some
-        elif not isinstance(request, types.JSONRPCRequest):
-            error = failure(types.INVALID_REQUEST, "Invalid request: nothing was asked").error
-            await _reject(send, error, None)
-        elif not takes_json or not (takes_stream or self._may_be_json(request)):
-            hint = "Send Accept: application/json, text/event-stream"
-            await refuse(406, "The response would not be accepted", hint)(scope, receive, send)
+            await _acknowledge(send, posted)
+            return
+        if not isinstance(request, types.JSONRPCRequest):
+            await reject(send, 400, types.INVALID_REQUEST, "Invalid request: nothing was asked")
+            return
+        json_only = self._json_response and request.method != LISTEN
+        if not posted.is_answerable(json_only=json_only):
+            await reject_unaccepted(send, posted)
+            return
+        streams = posted.takes_stream and not json_only
+        response = Response(receive, send)
+        exchange = Exchange(scope, posted.again(receive), response, request, streams=streams)
+        route = self._route(scope, posted.fields, request)
+        if isinstance(route, InboundLadderRejection):
+            await exchange.fail(_told(route))
         else:
-            streams = takes_stream and not self._may_be_json(request)
-            exchange = Exchange(scope, _rest(body, receive), send, request, streams=streams)
-            await self._answer(exchange, request, self._route(scope, fields, request))
-
-    def _may_be_json(self, request: types.JSONRPCRequest) -> bool:
-        """Whether the settings want JSON, and the request allows it."""
-        return self._json_response and request.method != LISTEN
+            await self._serve(exchange, request, route)
 
     def _route(
         self, scope: Scope, fields: Mapping[str, str], request: types.JSONRPCRequest
@@ -118,18 +107,10 @@ class ModernRequests:
             return None
         return validate_mcp_param_headers(schema, arguments, Headers(scope=scope))
 
-    async def _answer(
-        self,
-        exchange: Exchange,
-        request: types.JSONRPCRequest,
-        route: InboundModernRoute | InboundLadderRejection,
+    async def _serve(
+        self, exchange: Exchange, request: types.JSONRPCRequest, route: InboundModernRoute
     ) -> None:
         """Let the SDK dispatch it, until it is answered or the client leaves."""
-        if isinstance(route, InboundLadderRejection):
-            await exchange.fail(
-                types.ErrorData(code=route.code, message=route.message, data=route.data)
-            )
-            return
         connection = Connection.from_envelope(
             route.protocol_version, route.client_info, route.client_capabilities
         )
@@ -150,8 +131,22 @@ class ModernRequests:
                 else:
                     await exchange.finish(result)
         finally:
-            exchange.is_over = True
+            exchange.response.is_over = True
             self._company.remove(exchange)
+
+
+async def _acknowledge(send: Send, posted: Posted) -> None:
+    """Take a notification of a version that is served: none is defined, but some clients post."""
+    version = posted.fields.get(MCP_PROTOCOL_VERSION_HEADER, "")
+    unsupported = unsupported_protocol_version_rejection(version)
+    if unsupported is None:
+        await answer(send, 202, b"")
+    else:
+        await reject_with(send, 400, _told(unsupported), None)
+
+
+def _told(rejection: InboundLadderRejection) -> types.ErrorData:
+    return types.ErrorData(code=rejection.code, message=rejection.message, data=rejection.data)
 
 
 def _error(exc: Exception) -> types.ErrorData:
@@ -161,45 +156,3 @@ def _error(exc: Exception) -> types.ErrorData:
         logger.error("A request failed", exc_info=exc)
         return types.ErrorData(code=types.INTERNAL_ERROR, message="Internal server error")
     return error
-
-
-async def _reject(send: Send, error: types.ErrorData, request_id: types.RequestId | None) -> None:
-    told = error.model_dump(by_alias=True, exclude_none=True)
-    await answer(send, 400, encode({"jsonrpc": "2.0", "id": request_id, "error": told}))
-
-
-def _fields(scope: Scope) -> dict[str, str]:
-    """Header fields by lower-case name; of a repeated one the first."""
-    pairs = reversed(scope["headers"])
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
-
-
-@lru_cache(maxsize=32)
-def _accepted(accept: str) -> tuple[bool, bool]:
-    """Whether an Accept header takes JSON, and an event stream (RFC 9110, section 12.5.1)."""
-    kinds = {kind.partition(";")[0].strip().lower() for kind in accept.split(",")}
-    takes_json = kinds & {"*/*", "application/*", "application/json"}
-    takes_stream = kinds & {"*/*", "text/*", "text/event-stream"}
-    return bool(takes_json), bool(takes_stream)
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when the client left before its end."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _rest(body: bytes, receive: Receive) -> Receive:
-    """The body once more, for a handler that reads the request itself, then what comes after."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def rest() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return rest

@@ -1,0 +1,219 @@
+"""Sessions of the 2025 protocols over HTTP: requests come one by one, the SDK's loop answers them.
+
+Each request has a stream of messages, and so has what belongs to no request.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from secrets import token_hex
+from typing import Any
+
+import anyio
+import mcp_types as types
+from mcp.server.auth.middleware.bearer_auth import AuthorizationContext
+from mcp.server.lowlevel import Server
+from mcp.server.runner import serve_loop
+from mcp.server.streamable_http import REQUEST_CANCELLED
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
+from mcp_types.jsonrpc import CONNECTION_CLOSED
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from mcpkit.core.encoding import encode
+from mcpkit.core.settings import HttpSettings
+from mcpkit.core.transports.bodies import Posted, reject
+from mcpkit.core.transports.channels import Inbox, Outbox
+from mcpkit.core.transports.events import EventLog
+from mcpkit.core.transports.messages import failure, write_message
+from mcpkit.core.transports.responses import Company, Response, answer
+from mcpkit.core.transports.streams import Stream
+
+logger = logging.getLogger(__name__)
+
+UNASKED = "unasked"
+"""The stream of what belongs to no request; the id of a request is JSON, which this is not."""
+
+PRIMED = "2025-11-25"
+"""The first version whose clients know an event without a message (SEP-1699)."""
+
+
+class Session:
+    """One client that has shaken hands, or is about to.
+
+    Args:
+        owner: Whose session it is; None where nobody is known.
+        settings: Of the transport.
+        company: Looks after requests that last.
+    """
+
+    def __init__(
+        self, owner: AuthorizationContext | None, settings: HttpSettings, company: Company
+    ) -> None:
+        self.name = token_hex(16)
+        self.owner = owner
+        self._settings = settings
+        self._company = company
+        self._headers = [(b"mcp-session-id", self.name.encode())]
+        self._log = EventLog(settings.resumable_events) if settings.resumable_events else None
+        self._streams: dict[str, Stream] = {}
+        self._unasked = Stream(UNASKED, self._log)
+        self._inbox = Inbox()
+        self._life = anyio.CancelScope()
+        self._in_use = 0
+
+    async def run(self, server: Server[Any], state: Any) -> None:
+        """Answer until the session is ended, or nobody has used it for long."""
+        outbox = Outbox(self._deliver)
+        with self._life:
+            await serve_loop(
+                server, self._inbox, outbox, lifespan_state=state, session_id=self.name
+            )
+        with anyio.CancelScope(shield=True):
+            for stream in [*self._streams.values()]:
+                if stream.request_id is not None:
+                    error = failure(CONNECTION_CLOSED, "The session has ended", stream.request_id)
+                    await self._deliver(SessionMessage(error))
+            await self._unasked.close()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it takes no further message."""
+        return self._life.cancel_called
+
+    def end(self) -> None:
+        """End it: what is in flight is cancelled, and its clients are told."""
+        self._life.cancel()
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Keep it from ending because nobody uses it."""
+        self._in_use += 1
+        self._life.deadline = math.inf
+        try:
+            yield
+        finally:
+            self._in_use -= 1
+            if not self._in_use:
+                self._life.deadline = anyio.current_time() + self._settings.session_idle_timeout
+
+    async def post(
+        self, scope: Scope, receive: Receive, send: Send, posted: Posted
+    ) -> types.JSONRPCMessage | None:
+        """Take one message; answer it, or let its client go when it is to resume.
+
+        Returns:
+            What a request was answered with, if it was.
+        """
+        request = Request(scope, posted.again(receive))
+        message = posted.message
+        if not isinstance(message, types.JSONRPCRequest):
+            metadata = ServerMessageMetadata(request_context=request)
+            self._inbox.put(SessionMessage(message, metadata))
+            await answer(send, 202, b"", self._headers)
+            return None
+        name = encode(message.id).decode()
+        if name in self._streams:
+            text = "Invalid request: another one of this session with this id is not answered yet"
+            await reject(send, 400, types.INVALID_REQUEST, text, message.id)
+            return None
+        can_resume = self._log is not None and _version(posted) >= PRIMED
+        opening = partial(self._priming, name) if can_resume else None
+        stream = Stream(name, self._log, message.id, streams=not self._settings.json_response)
+        stream.response = Response(receive, send, self._headers, opening)
+        self._streams[name] = stream
+        self._company.add(stream)
+        try:
+            metadata = self._metadata(request, stream, message.id, can_resume=can_resume)
+            self._inbox.put(SessionMessage(message, metadata))
+            await stream.let_go.wait()
+        finally:
+            self._company.remove(stream)
+        return stream.answer
+
+    async def listen(self, receive: Receive, send: Send) -> None:
+        """Send what belongs to no request, until the client goes."""
+        if self._unasked.response is not None:
+            text = "This session has a stream already"
+            await reject(send, 409, types.INVALID_REQUEST, text)
+            return
+        await self._unasked.follow(Response(receive, send, self._headers))
+
+    async def resume(self, receive: Receive, send: Send, event: str) -> None:
+        """Send what a client has missed since an event, then what follows."""
+        response = Response(receive, send, self._headers)
+        found = self._log.after(event) if self._log is not None else None
+        if found is not None and found[0].is_last:
+            # Clients of the TypeScript SDK 1.x ask so after every error; 405 makes them stop.
+            allow = [(b"allow", b"POST, DELETE"), *self._headers]
+            await answer(send, 405, b"", allow)
+            return
+        while found is not None and found[1]:
+            for missed in found[1]:
+                await response.write(missed.framed())
+            found = self._log.after(found[1][-1].name) if self._log is not None else None
+        stream = None if found is None or found[0].is_last else self._stream(found[0].stream)
+        if stream is None:
+            await response.close()
+        else:
+            await stream.follow(response)
+
+    def _stream(self, name: str) -> Stream | None:
+        return self._unasked if name == UNASKED else self._streams.get(name)
+
+    async def _deliver(self, message: SessionMessage) -> None:
+        """Send what the loop says where it belongs."""
+        said = message.message
+        data = write_message(message).encode()
+        if isinstance(said, types.JSONRPCResponse | types.JSONRPCError):
+            stream = self._streams.pop(encode(said.id).decode(), None)
+            if stream is not None:
+                stream.answer = said
+                await stream.end(data)
+            return
+        metadata = message.metadata
+        related = (
+            metadata.related_request_id if isinstance(metadata, ServerMessageMetadata) else None
+        )
+        if related is None:
+            await self._unasked.tell(data)
+            return
+        stream = self._streams.get(encode(related).decode())
+        if stream is not None and stream.streams:
+            await stream.tell(data)
+
+    def _metadata(
+        self, request: Request, stream: Stream, request_id: types.RequestId, *, can_resume: bool
+    ) -> ServerMessageMetadata:
+        return ServerMessageMetadata(
+            request_context=request,
+            close_sse_stream=stream.close if can_resume else None,
+            close_standalone_sse_stream=self._unasked.close if can_resume else None,
+            on_request_unanswered=partial(self._cancelled, request_id),
+            can_send_request=stream.streams,
+        )
+
+    async def _cancelled(self, request_id: types.RequestId) -> None:
+        """Answer a request that its client has cancelled: its stream ends with a response only."""
+        error = failure(REQUEST_CANCELLED, "The request was cancelled", request_id)
+        await self._deliver(SessionMessage(error))
+
+    def _priming(self, name: str) -> bytes:
+        """The event that opens a stream: an id to resume from, before anything was said."""
+        if self._log is None:
+            return b""
+        return self._log.add(name, b"").framed(round(self._settings.retry_interval * 1000))
+
+
+def _version(posted: Posted) -> str:
+    """The version that a request speaks, or wants to speak."""
+    message = posted.message
+    if isinstance(message, types.JSONRPCRequest) and message.method == "initialize":
+        wanted = (message.params or {}).get("protocolVersion")
+        return wanted if isinstance(wanted, str) else ""
+    return posted.fields.get(MCP_PROTOCOL_VERSION_HEADER, "")

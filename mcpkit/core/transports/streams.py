@@ -1,0 +1,98 @@
+"""Streams: the messages that belong to one request of a session, and where they go.
+
+They go to the response of the request; while nobody listens, to the log, from which a client that
+comes back resumes (specification of 2025-11-25, "Resumability and Redelivery").
+"""
+
+from __future__ import annotations
+
+import anyio
+import mcp_types as types
+
+from mcpkit.core.transports.events import EventLog
+from mcpkit.core.transports.responses import Response, framed
+
+
+class Stream:
+    """The messages that belong to one request, or to none.
+
+    Args:
+        name: In the log.
+        log: Keeps what is sent; None for nothing.
+        request_id: Of the request; None for what belongs to none.
+        streams: Whether its response may become an event stream.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: EventLog | None,
+        request_id: types.RequestId | None = None,
+        *,
+        streams: bool = True,
+    ) -> None:
+        self.name = name
+        self.request_id = request_id
+        self.streams = streams
+        self.response: Response | None = None
+        """Where it goes now."""
+        self.answer: types.JSONRPCMessage | None = None
+        """The last message, once there is one."""
+        self.let_go = anyio.Event()
+        """Set when the response it began with is over."""
+        self._log = log
+
+    async def tell(self, data: bytes) -> None:
+        """Send a message before the last one."""
+        event = framed(data) if self._log is None else self._log.add(self.name, data).framed()
+        if self.response is not None:
+            await self.response.write(event)
+
+    async def end(self, data: bytes) -> None:
+        """Send the last message."""
+        response = self.response
+        if response is None or response.is_over:
+            self._last(data)
+        else:
+            await response.end(data, frame=self._last)
+        self.release(response)
+
+    async def close(self) -> None:
+        """End the response before the last message; the client will resume."""
+        response = self.response
+        if response is not None:
+            await response.close()
+            self.release(response)
+
+    async def follow(self, response: Response) -> None:
+        """Go on in another response, until its client goes; the one before is closed."""
+        before, self.response = self.response, response
+        if before is not None:
+            await before.close()
+            self.let_go.set()
+        await response.begin()
+        await response.watched()
+        self.release(response)
+
+    def release(self, response: Response | None) -> None:
+        """Send nothing to a response any more."""
+        if self.response is response:
+            self.response = None
+            self.let_go.set()
+
+    async def accompany(self) -> None:
+        """Begin the stream of a request that takes long, and notice when its client goes."""
+        response = self.response
+        if response is None:
+            return
+        if self.streams:
+            await response.begin()
+        await response.watched(comments=self.streams)
+        if not response.is_over:
+            response.is_over = True
+            self.release(response)
+
+    def _last(self, data: bytes) -> bytes:
+        if self._log is None:
+            return framed(data)
+        return self._log.add(self.name, data, is_last=True).framed()

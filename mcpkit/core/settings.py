@@ -87,7 +87,9 @@ class HttpSettings(Section):
         1.0, gt=0, description="Seconds after which such a client is told to reconnect"
     )
     json_response: bool = Field(
-        False, description="Answer JSON instead of an event stream; loses progress and logging"
+        False,
+        description="Answer JSON also where a call tells something before its result, and "
+        "drop that: progress, log messages, questions",
     )
     tls_certificate: str | None = Field(None, description="PEM file with the certificate chain")
     tls_key: str | None = Field(None, description="PEM file with the private key")

@@ -343,3 +343,20 @@ async def test_without_kept_events_nothing_is_resumed(serve: Serve) -> None:
 
     assert "id" not in events(sent.text)[-1]
     assert answer(sent)["result"]
+
+
+async def test_where_all_is_json_a_long_call_is_too(serve: Serve) -> None:
+    arguments = ("--transport", "streamable-http", "--port", "0")
+    server = serve(*arguments, "--set", "http.json_response=true")
+    call = slow(1)
+    call["params"]["_meta"] = {"progressToken": "p"}
+    async with session(server.url()) as http:
+        sent = await http.post(PATH, json=call, headers={"Accept": "application/json"})
+        with anyio.move_on_after(0.3):
+            await http.post(PATH, json=slow(2, 1))  # and does not wait for the answer
+        with anyio.fail_after(5):
+            while (await http.post(PATH, json=request("ping", 2))).status_code == 400:
+                await anyio.sleep(0.1)
+
+    assert sent.headers["content-type"] == "application/json"
+    assert sent.json()["result"]["structuredContent"] == {"result": "waited 0.3 s"}

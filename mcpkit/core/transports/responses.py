@@ -6,12 +6,15 @@ a task that notices when its client leaves, and keeps proxies awake.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
 
 import anyio
 from starlette.types import Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
 
 ALONE = 0.05
 """Seconds after which a request gets company; most are answered by then."""
@@ -191,4 +194,11 @@ class Company:
                 await anyio.sleep(ALONE)
                 lasting, self._young = self._young, set()
                 for request in lasting:
-                    tasks.start_soon(request.accompany)
+                    tasks.start_soon(_accompany, request)
+
+
+async def _accompany(request: Lasting) -> None:
+    try:
+        await request.accompany()
+    except Exception:
+        logger.exception("A response could not be written")  # it is no matter of the others

@@ -7,7 +7,8 @@ Importing this module is cheap: each name is imported when it is first used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # importing `typing` costs as much as a relay to a shared server
 
 if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
     from mcpkit.core.changes import Changes
@@ -55,12 +56,12 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(module), name)
+    value: object = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

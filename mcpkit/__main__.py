@@ -1,6 +1,26 @@
-"""`python -m mcpkit` is the command `mcpkit`."""
+"""The command `mcpkit`, as the console script and as `python -m mcpkit`.
 
-from mcpkit.cli.main import main
+A relay to a shared server is told apart before anything is imported that it does not need.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    arguments = sys.argv[1:]
+    if "--shared" in arguments:
+        from mcpkit.shared import relay  # start-up time is the reason
+
+        code = relay.run(arguments) if relay.is_wanted(arguments) else None
+        if code is not None:
+            sys.exit(code)
+    from mcpkit.cli.main import main as run_command  # start-up time is the reason
+
+    run_command()
+
 
 if __name__ == "__main__":
     main()

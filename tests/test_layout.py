@@ -23,6 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "extensions",
             "groups",
             "naming",
+            "peers",
             "settings",
             "suggestions",
             "tasks",
@@ -88,6 +89,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.http",
             "transports.legacy",
             "transports.stdio",
+            "transports.unix",
         ]
     ),
     frozenset(

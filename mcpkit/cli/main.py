@@ -24,7 +24,9 @@ from mcpkit.cli.new import new
 from mcpkit.cli.plugins import plugins
 from mcpkit.cli.serve import serve
 from mcpkit.cli.settings import settings
+from mcpkit.cli.shared import shared
 from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
+from mcpkit.shared.hosting import tell_exit
 
 FAILED = 1
 WRONG = 2
@@ -57,6 +59,7 @@ for command in (
     new,
     extra,
     catalogue,
+    shared,
     completion,
 ):
     cli.add_command(command)
@@ -66,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     code = run(arguments)
     _flush()
+    tell_exit(sys.argv[1:], code)
     if _is_hung():
         os._exit(code)  # a handler's thread never returned: waiting for it would never end
     sys.exit(code)

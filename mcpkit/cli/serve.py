@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+import os
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcpkit.cli.collector import paused_collector
 from mcpkit.cli.options import effective_settings, load_app, plugin_options
+from mcpkit.core.errors import SettingsError
+from mcpkit.shared import hosting
+
+if TYPE_CHECKING:  # importing the core costs: commands do it when they run
+    from mcpkit.core.app import App
+    from mcpkit.core.contributions import Transport
+
+logger = logging.getLogger(__name__)
 
 
 @click.command(
@@ -41,9 +52,25 @@ from mcpkit.cli.options import effective_settings, load_app, plugin_options
     "--eager", is_flag=True, default=None, help="Import all plugins now, not at their first call."
 )
 @click.option("--strict", is_flag=True, default=None, help="Refuse to start when any plugin fails.")
+@click.option(
+    "-C",
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Work in this folder, and look for settings there.",
+)
+@click.option(
+    "--shared",
+    is_flag=True,
+    help="Over stdio: join the warm server of the same settings, or start it. "
+    "See: mcpkit shared status.",
+)
+@click.option(hosting.OPTION, "inherited", hidden=True)
 @plugin_options
 def serve(
     transports: tuple[str, ...],
+    directory: Path | None,
+    shared: bool,
+    inherited: str | None,
     eager: bool | None,
     strict: bool | None,
     settings_path: Path | None,
@@ -56,10 +83,22 @@ def serve(
 
     SIGTERM and Ctrl-C let calls in flight finish; a second one stops at once.
     """
+    if directory is not None:
+        os.chdir(directory)
+    host = None if inherited is None else _inherited(inherited)
+    if host is not None or shared:
+        _refuse_network(transports, http)
     overrides = {f"http.{name}": value for name, value in http.items()}
     overrides |= {"eager": eager, "strict": strict, "transports": list(transports) or None}
     with paused_collector():
         effective = effective_settings(settings_path, assignments, log_level, overrides)
+    if shared:
+        logger.info("A server cannot be shared here: serving this client alone")
+    if (host is not None or shared) and set(effective.settings.transports) != {"stdio"}:
+        raise SettingsError(
+            f"{effective.origin('transports')}: --shared serves stdio alone",
+            hint="Serve the network without --shared, or say --transport stdio",
+        )
     lazy = not effective.settings.eager
     with paused_collector():
         import anyio
@@ -67,10 +106,55 @@ def serve(
         from mcpkit.core.serving import serve as serve_app
 
         app = load_app(effective, no_plugins=no_plugins, use_catalogues=lazy)
+    named = effective.settings.transports
     has_uvloop = importlib.util.find_spec("uvloop") is not None
     anyio.run(
         serve_app,
         app,
-        effective.settings.transports,
+        named if host is None else [_shared_transport(app, host)],
         backend_options={"use_uvloop": has_uvloop},
     )
+
+
+def _inherited(text: str) -> hosting.Inherited:
+    try:
+        inherited = hosting.Inherited.parse(text)
+        inherited.keep()
+    except (ValueError, OSError) as exc:
+        raise click.UsageError(f"{hosting.OPTION} is for mcpkit itself: say --shared") from exc
+    return inherited
+
+
+def _refuse_network(transports: tuple[str, ...], http: dict[str, Any]) -> None:
+    """Refuse options of the network: a shared server is reached over stdio alone.
+
+    Raises:
+        click.UsageError: There is one.
+    """
+    for name in transports:
+        if name != "stdio":
+            raise click.UsageError(f"--shared serves stdio alone, not {name}")
+    for name, value in http.items():
+        if value is not None:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--shared serves stdio alone: --{option} is for the network")
+
+
+def _shared_transport(app: App, host: hosting.Inherited) -> Transport:
+    from mcpkit.core.transports.unix import Door, unix_transport
+
+    started = time.time()
+
+    def describe(connections: int) -> dict[str, object]:
+        told = hosting.describe(host, started=started, connections=connections)
+        grace = app.settings.lifespan.grace_period
+        return {**told, "grace": grace, "plugins": [record.name for record in app.offered]}
+
+    door = Door(
+        path=Path(host.socket),
+        idle_timeout=app.settings.shared.idle_timeout,
+        ready=host.tell_ready,
+        describe=describe,
+        look=hosting.bound_log,
+    )
+    return unix_transport(door)

@@ -119,6 +119,11 @@ class Endpoint(Protocol):
         """The server's settings; network transports read `http` and `auth`."""
         ...
 
+    @property
+    def in_flight(self) -> int:
+        """Calls and tasks that run now; open subscriptions do not count."""
+        ...
+
     async def serve_stream(
         self,
         read: ObjectReceiveStream[SessionMessage | Exception],

@@ -48,6 +48,11 @@ class Running:
     states: Mapping[str, Any]
     manager: pluggy.PluginManager
 
+    @property
+    def in_flight(self) -> int:
+        """Calls and tasks that run now; open subscriptions do not count."""
+        return self.gate.in_flight
+
     async def serve_stream(
         self,
         read: ObjectReceiveStream[SessionMessage | Exception],

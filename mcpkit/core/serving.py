@@ -27,8 +27,8 @@ LAST_GRACE = 5.0
 """Seconds that transports get to close after everything in flight is done."""
 
 
-async def serve(app: App, names: Sequence[str]) -> None:
-    """Serve the named transports until the server stops.
+async def serve(app: App, names: Sequence[str | Transport]) -> None:
+    """Serve transports, by name or as they are, until the server stops.
 
     While it runs, `print` writes to stderr: stdout belongs to the protocol.
 
@@ -37,7 +37,9 @@ async def serve(app: App, names: Sequence[str]) -> None:
         ServeError: A transport cannot listen.
         PluginError: A strict plugin did not start.
     """
-    transports = [app.transport(name) for name in dict.fromkeys(names)]
+    transports = [
+        app.transport(name) if isinstance(name, str) else name for name in dict.fromkeys(names)
+    ]
     with contextlib.redirect_stdout(sys.stderr), ungrouped(MCPKitError):
         async with anyio.create_task_group() as tasks:
             stop = _Stop(tasks.cancel_scope)

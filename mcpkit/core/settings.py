@@ -204,6 +204,14 @@ class LifespanSettings(Section):
     )
 
 
+class SharedSettings(Section):
+    """The warm server that `mcpkit serve --shared` joins."""
+
+    idle_timeout: float = Field(
+        600, gt=0, description="Seconds without a client after which a shared server leaves"
+    )
+
+
 class PluginSection(BaseModel):
     """What the host reads of `plugins.<name>`; every other key belongs to the plugin's model."""
 
@@ -265,6 +273,9 @@ class Settings(Section):
     )
     lifespan: LifespanSettings = Field(
         default_factory=LifespanSettings, description="How plugins start and stop"
+    )
+    shared: SharedSettings = Field(
+        default_factory=SharedSettings, description="A server that several clients share"
     )
     plugins: dict[str, PluginSection] = Field(
         default_factory=dict, description="One section per plugin, its own settings included"

@@ -1,0 +1,121 @@
+"""Identity: what makes two servers different, as one digest.
+
+In come the command line, the folder and the environment; out goes a name. Two clients share a
+server only if all of it is the same: when in doubt, they do not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+
+import mcpkit
+
+IGNORED = frozenset(
+    """
+    _ SHLVL PWD OLDPWD PS1 PS2 PROMPT_COMMAND LS_COLORS
+    TERM TERM_PROGRAM TERM_PROGRAM_VERSION TERM_SESSION_ID TERMINAL_EMULATOR COLORTERM COLUMNS LINES
+    WINDOWID TMUX TMUX_PANE STY WINDOW VTE_VERSION ITERM_PROFILE ITERM_SESSION_ID LC_TERMINAL
+    LC_TERMINAL_VERSION KITTY_WINDOW_ID KITTY_PID ALACRITTY_WINDOW_ID WEZTERM_PANE WT_SESSION
+    KONSOLE_DBUS_SESSION KONSOLE_DBUS_WINDOW KONSOLE_VERSION GNOME_TERMINAL_SCREEN
+    VSCODE_PID VSCODE_CWD VSCODE_IPC_HOOK VSCODE_NLS_CONFIG VSCODE_L10N_BUNDLE_LOCATION
+    VSCODE_CODE_CACHE_PATH VSCODE_CRASH_REPORTER_PROCESS_TYPE VSCODE_ESM_ENTRYPOINT
+    VSCODE_HANDLES_UNCAUGHT_ERRORS CURSOR_TRACE_ID
+    """.split()  # noqa: SIM905  # one name on each line reads worse
+)
+"""Variables that only tell of a terminal, a shell or a window. They make no difference, and a
+shared server does not get them: whose would they be?"""
+
+INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
+"""Endings of what installers leave in a folder that they own."""
+
+
+def identity(arguments: list[str], environment: dict[str, str]) -> str:
+    """Tell which server a client needs, as 20 hexadecimal digits.
+
+    Args:
+        arguments: The command line, without what only says that a server is shared.
+        environment: As `shared_environment` returns it.
+    """
+    digest = hashlib.sha256()
+    for part in (*_program(arguments), *_process(environment), *_files(arguments), *_installed()):
+        raw = part if isinstance(part, bytes) else os.fsencode(str(part))
+        digest.update(b"%d:%b" % (len(raw), raw))
+    return digest.hexdigest()[:20]
+
+
+def shared_environment() -> dict[str, str]:
+    """The environment, without what makes no difference."""
+    return {key: value for key, value in os.environ.items() if key not in IGNORED}
+
+
+def interpreter_arguments() -> list[str]:
+    """How Python was told to run this command: its own options, then `-m mcpkit` or a script."""
+    return sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
+
+
+def _program(arguments: list[str]) -> list[object]:
+    python = (sys.executable, sys.prefix, sys.base_prefix, sys.version)
+    code = (mcpkit.__version__, os.path.dirname(os.path.realpath(mcpkit.__file__)))
+    return [*python, *code, *interpreter_arguments(), "\0", *arguments, "\0"]
+
+
+def _process(environment: dict[str, str]) -> list[object]:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    settings = [text for item in sorted(environment.items()) for text in item]
+    return [os.getcwd(), os.getuid(), os.getgid(), sorted(os.getgroups()), mask, *settings, "\0"]
+
+
+def _files(arguments: list[str]) -> list[object]:
+    """The settings files that a server would read, and some that it would not."""
+    named = [os.environ.get("MCPKIT_SETTINGS", "")]
+    for number, argument in enumerate(arguments):
+        if argument == "--settings":
+            named += arguments[number + 1 : number + 2]
+        elif argument.startswith("--settings="):
+            named.append(argument.partition("=")[2])
+    found: list[object] = []
+    for path in ("mcpkit.toml", "pyproject.toml", ".env", *filter(None, named)):
+        try:
+            with open(path, "rb") as file:
+                found += [path, file.read()]
+        except OSError as exc:
+            found += [path, exc.errno]
+    return found
+
+
+def _installed() -> list[object]:
+    """The state of every folder that modules are imported from, the standard library's apart."""
+    library = os.path.dirname(os.__file__)
+    state: list[object] = ["\0"]
+    for path in sys.path:
+        where = path or os.getcwd()
+        state.append(where)
+        if where in {library, f"{library}/lib-dynload"}:
+            continue
+        try:
+            status = os.stat(where)
+            names = os.listdir(where) if os.path.isdir(where) else [".pth"]
+        except OSError:
+            continue
+        if any(name.endswith(INSTALLED) for name in names):
+            state += [status.st_ino, status.st_mtime_ns]
+        else:
+            _add_sources(where, state)
+    return state
+
+
+def _add_sources(folder: str, state: list[object]) -> None:
+    """Add the Python files of a folder and its packages: what is edited where it lies."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in found:
+        if entry.name.endswith(".py"):
+            state += [entry.path, entry.stat(follow_symlinks=False).st_mtime_ns]
+        elif entry.is_dir() and os.path.isfile(f"{entry.path}/__init__.py"):
+            _add_sources(entry.path, state)

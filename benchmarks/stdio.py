@@ -114,6 +114,10 @@ def measure_cold_starts(rounds: int) -> list[Table]:
     for scenario in SCENARIOS:
         folder = install(scenario)
         contestants[f"mcpkit, {scenario.name}"] = cold_start(ours(), scenario.tools, folder)
+    many = SCENARIOS[2]
+    shared = ours("--shared", "--set", "shared.idle_timeout=60")
+    warm = cold_start(shared, many.tools, many.folder)
+    contestants[f"mcpkit --shared, warm, {many.name}"] = warm
     figures = take_turns(contestants, 3 * rounds)  # they are quick, and vary most
     note = f"From 1 plugin to 100, a start grows by {growth(figures):.0f} ms."
     return [

@@ -36,6 +36,21 @@ FAILED = 1
 INTERRUPTED = 130
 
 
+class Start:
+    """How a server is started, if there is none.
+
+    Args:
+        arguments: Of the plain command.
+        environment: Of the process.
+        directory: Where it starts; `--directory` counts from there.
+    """
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], directory: str) -> None:
+        self.arguments = arguments
+        self.environment = environment
+        self.directory = directory
+
+
 def is_wanted(arguments: list[str]) -> bool:
     """Whether a command line asks for a shared server, on a system that can share one."""
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -49,13 +64,16 @@ def run(arguments: list[str]) -> int | None:
     Returns:
         The exit code; None when the plain command has to say what is wrong.
     """
-    rest = _enter_directory([argument for argument in arguments if argument != "--shared"])
-    if rest is None:
+    command = [argument for argument in arguments if argument != "--shared"]
+    try:
+        began_in = os.getcwd()
+        rest = _enter_directory(command)
+    except OSError:
         return None
     try:
         environment = shared_environment()
         place = Place(folder(), identity(rest, environment))
-        joined = _join(place, rest, environment)
+        joined = _join(place, Start(command, environment, began_in))
         return joined if isinstance(joined, int) else _Copy(joined, place.log).run()
     except MCPKitError as exc:
         hint = f"hint: {exc.hint}\n" if exc.hint else ""
@@ -65,28 +83,25 @@ def run(arguments: list[str]) -> int | None:
         return INTERRUPTED
 
 
-def _enter_directory(arguments: list[str]) -> list[str] | None:
-    """Go where `--directory` says, and return the other arguments; None if that is not possible."""
+def _enter_directory(arguments: list[str]) -> list[str]:
+    """Go where `--directory` says, and return the other arguments.
+
+    Raises:
+        OSError: That is not possible.
+    """
     rest: list[str] = []
     given = iter(arguments)
-    directory: str | None = None
     for argument in given:
         if argument in {"-C", "--directory"}:
-            directory = next(given, "")
+            os.chdir(next(given, ""))
         elif argument.startswith("--directory="):
-            directory = argument.partition("=")[2]
+            os.chdir(argument.partition("=")[2])
         else:
             rest.append(argument)
-    try:
-        if directory is not None:
-            os.chdir(directory)
-        os.getcwd()
-    except OSError:
-        return None
     return rest
 
 
-def _join(place: Place, arguments: list[str], environment: dict[str, str]) -> socket.socket | int:
+def _join(place: Place, wanted: Start) -> socket.socket | int:
     """Join the server, which is started if there is none.
 
     Returns:
@@ -99,7 +114,7 @@ def _join(place: Place, arguments: list[str], environment: dict[str, str]) -> so
             return connection
         from mcpkit.shared.starting import start  # the import costs: only the first client pays
 
-        code = start(place, arguments, environment)
+        code = start(place, wanted)
         if code is not None:
             return code
     raise ServeError(

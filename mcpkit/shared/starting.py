@@ -19,7 +19,7 @@ from mcpkit.core.peers import ASK
 from mcpkit.shared.hosting import OPTION, READY, Inherited
 from mcpkit.shared.identity import interpreter_arguments
 from mcpkit.shared.places import Place, is_there, places
-from mcpkit.shared.relay import START, knock
+from mcpkit.shared.relay import START, Start, knock
 
 PAUSE = 0.02
 """Seconds between looks at a server that somebody else starts."""
@@ -34,7 +34,7 @@ OLD = 7 * 24 * 3600.0
 """Seconds after which the log of a server that is gone is deleted."""
 
 
-def start(place: Place, arguments: list[str], environment: dict[str, str]) -> int | None:
+def start(place: Place, wanted: Start) -> int | None:
     """Start the server, unless somebody else does.
 
     Returns:
@@ -51,7 +51,7 @@ def start(place: Place, arguments: list[str], environment: dict[str, str]) -> in
         if has_server(place):
             return None
         remove_old()
-        return _launch(place, lock, arguments, environment)
+        return _launch(place, lock, wanted)
     finally:
         os.close(lock)
 
@@ -105,17 +105,16 @@ def _changed(path: str) -> float:
         return time.time()
 
 
-def _launch(
-    place: Place, lock: int, arguments: list[str], environment: dict[str, str]
-) -> int | None:
+def _launch(place: Place, lock: int, wanted: Start) -> int | None:
     log = os.open(place.log, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     if os.fstat(log).st_size > LARGEST_LOG:
         os.ftruncate(log, 0)
     begin = os.fstat(log).st_size
     reading, writing = os.pipe()
     inherited = Inherited(writing, lock, place.socket)
-    command = [sys.executable, *interpreter_arguments(), *arguments[:1], OPTION, str(inherited)]
-    _spawn_orphan([*command, *arguments[1:]], environment, log, (writing, lock))
+    verb, *options = wanted.arguments
+    command = [sys.executable, *interpreter_arguments(), verb, OPTION, str(inherited), *options]
+    _spawn_orphan(command, wanted, log, (writing, lock))
     os.close(writing)
     try:
         told = _wait(reading)
@@ -137,12 +136,10 @@ def _wait(reading: int) -> bytes:
             f"The shared server has not started within {START:g} s",
             hint="`mcpkit serve` alone tells what takes so long",
         )
-    return os.read(reading, 64).strip()
+    return os.read(reading, 64).partition(b"\n")[0]
 
 
-def _spawn_orphan(
-    command: list[str], environment: dict[str, str], log: int, inherited: tuple[int, ...]
-) -> None:
+def _spawn_orphan(command: list[str], wanted: Start, log: int, inherited: tuple[int, ...]) -> None:
     """Start a process that belongs to nobody: it outlives the host, its terminal and its tree.
 
     A child that starts it and ends at once leaves it to the system, so that a host which kills the
@@ -156,7 +153,8 @@ def _spawn_orphan(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=wanted.environment,
+                cwd=wanted.directory,
                 pass_fds=inherited,
                 start_new_session=True,
             )

@@ -66,7 +66,8 @@ class _Sessions:
         self._endpoint = endpoint
         self._door = door
         self._open = 0
-        self._needed = anyio.current_time()
+        self._needed = anyio.current_time() + WORD  # whoever started the server is to find it
+        self._gone = anyio.Event()
         self._is_leaving = False
 
     async def serve(self) -> None:
@@ -87,13 +88,15 @@ class _Sessions:
         while True:
             now = anyio.current_time()
             if self._open or self._endpoint.in_flight:
-                self._needed = now
+                self._needed = max(now, self._needed)
             left = self._needed + self._door.idle_timeout - now
             if left <= 0:
                 logger.info("Nobody has needed the server for %g s", self._door.idle_timeout)
                 self._leave(waiting)
                 return
-            await anyio.sleep(min(LOOK, left))
+            with anyio.move_on_after(min(LOOK, left)):
+                await self._gone.wait()
+            self._gone = anyio.Event()
             self._door.look()
 
     def _leave(self, waiting: TaskGroup) -> None:
@@ -134,3 +137,4 @@ class _Sessions:
         finally:
             self._open -= 1
             self._needed = anyio.current_time()
+            self._gone.set()

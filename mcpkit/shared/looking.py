@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -105,26 +107,49 @@ def stop_all(servers: Iterable[Found]) -> tuple[int, list[Found]]:
     Returns:
         How many have stopped, and those that have not.
     """
-    told = []
-    for server in servers:
-        if server.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(server.pid, signal.SIGTERM)
-        told.append(server)
+    told = [(server, _Process(server.pid)) for server in servers]
     now = time.monotonic()
-    left = [
-        server
-        for server in told
-        if not _ends(server, now + float(server.told.get("grace", GRACE)) + LAST_GRACE)
-    ]
+    left = []
+    for server, process in told:
+        grace = float(server.told.get("grace", GRACE))
+        if not process.ends(now + grace + LAST_GRACE):
+            left.append(server)
+        process.forget()
     return len(told) - len(left), left
 
 
-def _ends(server: Found, deadline: float) -> bool:
-    while server.pid is not None and time.monotonic() < deadline:
-        try:
-            os.kill(server.pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(PAUSE)
-    return False
+class _Process:
+    """A process that is told to stop, while it is known that it is the one that is meant."""
+
+    def __init__(self, pid: int | None) -> None:
+        self._pid = pid
+        self._handle: int | None = None
+        if pid is None:
+            return
+        with contextlib.suppress(OSError):
+            if sys.platform == "linux":
+                self._handle = os.pidfd_open(pid)
+            os.kill(pid, signal.SIGTERM)
+
+    def ends(self, deadline: float) -> bool:
+        """Wait until it has ended; False if it does not in time."""
+        while not self._has_ended():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(PAUSE)
+        return True
+
+    def _has_ended(self) -> bool:
+        if self._handle is not None:  # tells it even if nobody has waited for the process
+            return bool(select.select([self._handle], [], [], 0)[0])
+        if self._pid is not None:
+            try:
+                os.kill(self._pid, 0)
+            except ProcessLookupError:
+                return True
+        return False
+
+    def forget(self) -> None:
+        """Give the handle back."""
+        if self._handle is not None:
+            os.close(self._handle)

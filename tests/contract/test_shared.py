@@ -209,11 +209,16 @@ def until(condition: Callable[[], object], seconds: float = 20) -> None:
 
 
 def is_running(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return state_of(pid)[0] != "Z"
+    except FileNotFoundError:
         return False
-    return True
+
+
+def state_of(pid: int) -> list[str]:
+    """State, parent and more of a process (proc_pid_stat(5))."""
+    return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
 
 
 async def process_of(client: mcp.Client) -> int:
@@ -331,6 +336,7 @@ def test_the_server_outlives_the_host_that_started_it(site: Site, relay: Any) ->
     first = relay()
     first.call("process")
     pid = first.answer()
+    assert int(state_of(pid)[1]) != first.process.pid
 
     first.process.kill()
     first.process.wait(20)
@@ -339,7 +345,6 @@ def test_the_server_outlives_the_host_that_started_it(site: Site, relay: Any) ->
 
     assert second.answer() == pid
     assert os.getsid(pid) == pid
-    assert Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[1] != str(first.process.pid)
 
 
 def test_a_server_that_nobody_needs_leaves(site: Site, relay: Any) -> None:

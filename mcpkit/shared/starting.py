@@ -49,6 +49,7 @@ def start(place: Place, wanted: Start) -> int | None:
         return None
     try:
         if has_server(place):
+            time.sleep(PAUSE)  # it is about to leave, or refuses us
             return None
         remove_old()
         return _launch(place, lock, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -9,11 +10,14 @@ import click
 from mcpkit.cli.groups import SuggestingGroup
 from mcpkit.cli.options import json_option
 from mcpkit.cli.output import print_json, print_table
+from mcpkit.core.errors import ServeError
 
 
 @click.group(cls=SuggestingGroup)
 def shared() -> None:
     """The warm servers of this user, which `mcpkit serve --shared` starts and joins."""
+    if os.name != "posix":
+        raise ServeError("This system shares no servers: `mcpkit serve --shared` serves alone")
 
 
 @shared.command()

@@ -16,39 +16,19 @@ import sys
 import time
 
 from mcpkit.core.errors import MCPKitError, ServeError
-from mcpkit.core.peers import JOIN, WELCOME, peer
+from mcpkit.core.peers import JOIN
 from mcpkit.shared.identity import identity, shared_environment
+from mcpkit.shared.knocking import START, Start, knock
 from mcpkit.shared.places import Place, folder
 
 CHUNK = 65536
 """Bytes read at once."""
-
-ANSWER = 20.0
-"""Seconds that a server gets to welcome a client: it may be busy, but not for ever."""
-
-START = 180.0
-"""Seconds until a client is told that no server has started."""
 
 GRACE = 30.0
 """Seconds that answers get to arrive after SIGTERM or SIGINT."""
 
 FAILED = 1
 INTERRUPTED = 130
-
-
-class Start:
-    """How a server is started, if there is none.
-
-    Args:
-        arguments: Of the plain command.
-        environment: Of the process.
-        directory: Where it starts; `--directory` counts from there.
-    """
-
-    def __init__(self, arguments: list[str], environment: dict[str, str], directory: str) -> None:
-        self.arguments = arguments
-        self.environment = environment
-        self.directory = directory
 
 
 def is_wanted(arguments: list[str]) -> bool:
@@ -90,14 +70,19 @@ def _enter_directory(arguments: list[str]) -> list[str]:
         OSError: That is not possible.
     """
     rest: list[str] = []
+    directory: str | None = None
     given = iter(arguments)
     for argument in given:
         if argument in {"-C", "--directory"}:
-            os.chdir(next(given, ""))
+            directory = next(given, "")
         elif argument.startswith("--directory="):
-            os.chdir(argument.partition("=")[2])
+            directory = argument.partition("=")[2]
+        elif argument.startswith("-C"):
+            directory = argument.removeprefix("-C")
         else:
             rest.append(argument)
+    if directory is not None:
+        os.chdir(directory)
     return rest
 
 
@@ -120,41 +105,6 @@ def _join(place: Place, wanted: Start) -> socket.socket | int:
     raise ServeError(
         f"No shared server has started within {START:g} s", hint=f"Its log is {place.log}"
     )
-
-
-def knock(path: str, word: bytes) -> socket.socket | None:
-    """Connect to a server and say a word.
-
-    Returns:
-        The connection, with its welcome read if the word was `JOIN`; None when nobody is there, or
-        the server is leaving.
-
-    Raises:
-        ServeError: The server does not answer, or is somebody else's.
-    """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(ANSWER)
-    try:
-        connection.connect(path)
-        if peer(connection)[1] not in {None, os.geteuid()}:
-            raise ServeError(f"The server at {path!r} is somebody else's", hint="Remove that file")
-        connection.sendall(word)
-        if word != JOIN or connection.recv(1) == WELCOME:
-            connection.settimeout(None)
-            return connection
-    except TimeoutError as exc:
-        connection.close()
-        raise ServeError(
-            f"The shared server at {path!r} does not answer",
-            hint="`mcpkit shared stop` stops it; `mcpkit shared status` tells where its log is",
-        ) from exc
-    except (FileNotFoundError, ConnectionError):
-        pass
-    except OSError as exc:
-        connection.close()
-        raise ServeError(f"Cannot connect to {path!r}: {exc.strerror}") from exc
-    connection.close()
-    return None
 
 
 class _Copy:

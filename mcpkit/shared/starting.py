@@ -18,8 +18,8 @@ from mcpkit.core.errors import ServeError
 from mcpkit.core.peers import ASK
 from mcpkit.shared.hosting import OPTION, READY, Inherited
 from mcpkit.shared.identity import interpreter_arguments
+from mcpkit.shared.knocking import START, Start, knock
 from mcpkit.shared.places import Place, is_there, places
-from mcpkit.shared.relay import START, Start, knock
 
 PAUSE = 0.02
 """Seconds between looks at a server that somebody else starts."""

@@ -258,22 +258,25 @@ async def test_two_hosts_share_a_process_and_no_session(site: Site) -> None:
 
 async def test_hosts_that_differ_in_anything_share_nothing(site: Site, tmp_path: Path) -> None:
     pids = []
-    other = {"cwd": tmp_path}
-    with anyio.fail_after(60):
-        for options in ({}, {"env": {"TERM": "other", "SHLVL": "7"}}, {"env": {"A": "b"}}, other):
-            async with site.host(**options) as client:
-                pids.append(await process_of(client))
-        for arguments in (("--set", "name=other"), ("-C", str(tmp_path))):
-            async with site.host(*arguments) as client:
-                pids.append(await process_of(client))
-        site.install("another")
-        async with site.host() as client:
+
+    async def serve(*arguments: str, **options: Any) -> None:
+        async with site.host(*arguments, **options) as client:
             pids.append(await process_of(client))
 
-    first, in_another_terminal, in_environment, in_folder, named, told_folder, installed = pids
+    with anyio.fail_after(60):
+        await serve()
+        await serve(env={"TERM": "other", "SHLVL": "7"})
+        await serve(cwd=tmp_path)
+        await serve("-C", str(tmp_path))
+        await serve(env={"A": "b"})
+        await serve("--set", "name=other")
+        site.install("another")
+        await serve()
+
+    first, in_another_terminal, in_folder, told_folder, *others = pids
     assert first == in_another_terminal
     assert in_folder == told_folder
-    assert len({first, in_environment, in_folder, named, installed}) == 5
+    assert len({first, in_folder, *others}) == 5
 
 
 def test_ten_hosts_at_once_start_one_server(site: Site, relay: Any) -> None:

@@ -126,9 +126,10 @@ class _Process:
         self._handle: int | None = None
         if pid is None:
             return
-        with contextlib.suppress(OSError):
-            if sys.platform == "linux":
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # an old system
                 self._handle = os.pidfd_open(pid)
+        with contextlib.suppress(OSError):  # it has ended by itself
             os.kill(pid, signal.SIGTERM)
 
     def ends(self, deadline: float) -> bool:

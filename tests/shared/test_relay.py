@@ -84,6 +84,47 @@ def test_no_system_but_posix_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not wanted
 
 
+def test_every_way_to_name_the_directory_is_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def refuse(path: str, word: bytes) -> None:
+        asked.append(path)
+        raise ServeError("Enough", hint="Go home")
+
+    monkeypatch.setattr(relay, "knock", refuse)
+    folder = str(Path(place.socket).parent)
+    codes = []
+    for options in (["-C", folder], [f"-C{folder}"], ["--directory", folder], []):
+        monkeypatch.chdir("/")
+        codes.append(relay.run(["serve", *options, "--shared"]))
+    monkeypatch.chdir("/")
+    codes.append(relay.run(["serve", f"--directory={folder}", "--shared"]))
+
+    assert codes == [1] * 5
+    assert (len(set(asked)), asked.count(asked[0])) == (2, 4)
+    assert capsys.readouterr().err == "Error: Enough\nhint: Go home\n" * 5
+
+
+def test_an_interrupted_start_is_none(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(path: str, word: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(relay, "knock", interrupt)
+
+    assert relay.run(["serve", "--shared"]) == 130
+
+
+def test_nobody_waits_for_ever(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(relay, "START", 0)
+
+    assert relay.run(["serve", "--shared"]) == 1
+    assert "No shared server has started within 0 s" in capsys.readouterr().err
+
+
 def test_nobody_is_there(place: Place) -> None:
     assert knock(place.socket, JOIN) is None
 

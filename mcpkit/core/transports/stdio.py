@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import stat
 import threading
 from collections.abc import AsyncIterator
 
@@ -38,6 +39,34 @@ async def serve(endpoint: Endpoint) -> None:
 
 @contextlib.asynccontextmanager
 async def _reader(descriptor: int) -> AsyncIterator[ByteReceiveStream]:
+    """Read a descriptor: a pipe or socket, as hosts give one, on the event loop."""
+    kind = os.fstat(descriptor).st_mode
+    if os.name == "posix" and (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        yield _PipeReader(descriptor)
+    else:
+        async with _threaded(descriptor) as receive:
+            yield receive
+
+
+class _PipeReader(ByteReceiveStream):
+    """Waits for a descriptor, and reads what is there."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    async def receive(self, max_bytes: int = CHUNK) -> bytes:
+        await anyio.wait_readable(self._descriptor)
+        chunk = _read(self._descriptor)
+        if not chunk:
+            raise anyio.EndOfStream
+        return chunk
+
+    async def aclose(self) -> None:
+        return
+
+
+@contextlib.asynccontextmanager
+async def _threaded(descriptor: int) -> AsyncIterator[ByteReceiveStream]:
     """Read a descriptor in a thread that never keeps the process alive.
 
     A thread, because files and terminals cannot be waited for as pipes can; a daemon, because a

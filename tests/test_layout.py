@@ -1,8 +1,10 @@
 """The house: imports go down, files stay small, the public names are what they are."""
 
 import ast
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,13 @@ FLOORS: tuple[frozenset[str], ...] = (
         [
             "changes",
             "connections",
+            "deferred",
             "descriptors",
             "encoding",
             "errors",
             "extensions",
             "groups",
+            "headers",
             "naming",
             "peers",
             "settings",
@@ -41,6 +45,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "context",
             "contributions",
             "middleware",
+            "plan",
             "schemas",
             "skills",
             "sources",
@@ -128,10 +133,18 @@ def module_name(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+DEFERRED = re.compile(r'deferred\("([\w.]+):(\w+)"\)')
+"""What a file imports when it is first called: module and function."""
+
+
 def imported(path: Path) -> set[str]:
-    """Modules of the core that a file imports, whether by name or out of their package."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    """Modules of the core that a file imports, now or later, by name or out of their package."""
+    text = path.read_text("utf-8")
+    modules = [module for module, _ in DEFERRED.findall(text)]
+    found = {
+        module.removeprefix("mcpkit.core.") for module in modules if module.startswith("mcpkit.")
+    }
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mcpkit.core"):
             module = str(node.module).removeprefix("mcpkit.core").lstrip(".")
             names = {f"{module}.{alias.name}".lstrip(".") for alias in node.names}
@@ -152,6 +165,14 @@ def test_imports_of_the_core_go_down_only(path: Path) -> None:
 
     for name in imported(path):
         assert FLOOR[name] < own, f"{module_name(path)} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    sorted({target for path in OURS for target in DEFERRED.findall(path.read_text("utf-8"))}),
+)
+def test_what_is_imported_later_is_there(module: str, name: str) -> None:
+    assert callable(getattr(import_module(module), name))
 
 
 def test_the_core_knows_neither_the_commands_nor_the_tests() -> None:

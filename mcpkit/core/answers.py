@@ -20,9 +20,11 @@ from mcpkit.core.composition import Composition
 from mcpkit.core.connections import Connections
 from mcpkit.core.context import Context
 from mcpkit.core.contributions import Call, CallKind, Method
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import NotFoundError, ResourceError, ResourceNotFoundError
-from mcpkit.core.extensions.tasks import becomes_task, created
-from mcpkit.core.tasks.records import TaskRecord
+
+becomes_task = deferred("mcpkit.core.extensions.tasks:becomes_task")
+created = deferred("mcpkit.core.extensions.tasks:created")
 
 Request = ServerRequestContext[Any, Any]
 
@@ -54,7 +56,7 @@ class Answers:
 
         owner = authenticated_principal(ctx)
         outcome = await tasks.call(component.exposed, owner, ctx.session, run)
-        return created(outcome, tasks) if isinstance(outcome, TaskRecord) else outcome
+        return created(outcome, tasks)
 
     async def _call_tool(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 from mcp.server.subscriptions import (
@@ -22,25 +22,30 @@ from mcpkit.core.changes import Changes
 from mcpkit.core.components import ComponentKind
 from mcpkit.core.composition import Composition, Wake
 from mcpkit.core.contributions import Transport
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import NotFoundError, PluginError
 from mcpkit.core.extensions.apps import apps_extension
-from mcpkit.core.extensions.skills import skills_extension
-from mcpkit.core.extensions.tasks import tasks_extension
 from mcpkit.core.groups import ungrouped
 from mcpkit.core.hooks import ask_for_items
 from mcpkit.core.lifespan import Lifespans, open_lifespans
 from mcpkit.core.middleware import Gate
 from mcpkit.core.outcomes import log_failure, refuse_strict
+from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
 from mcpkit.core.running import Running
 from mcpkit.core.server import compose
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.suggestions import did_you_mean
-from mcpkit.core.tasks.running import Tasks, open_tasks
-from mcpkit.core.tasks.sqlite import SqliteTaskStore, default_path
-from mcpkit.core.validation import Plan
 from mcpkit.core.waking import Publish, Retire, Waker
+
+if TYPE_CHECKING:  # only for annotations: few servers have tasks
+    from mcpkit.core.tasks.running import Tasks
+
+open_store = deferred("mcpkit.core.tasks.sqlite:open_store")
+open_tasks = deferred("mcpkit.core.tasks.running:open_tasks")
+skills_extension = deferred("mcpkit.core.extensions.skills:skills_extension")
+tasks_extension = deferred("mcpkit.core.extensions.tasks:tasks_extension")
 
 BUILT_IN = "mcpkit"
 """The name under which our own transports and routes are registered."""
@@ -167,8 +172,7 @@ class App:
         if all(tool.task == "forbidden" for tool in self.registry.tools.values()):
             yield None
             return
-        store = SqliteTaskStore(self.settings.tasks.path or default_path())
-        store.prepare()
+        store = open_store(self.settings.tasks.path)
         async with open_tasks(store, self.settings.tasks, gate) as tasks:
             yield tasks
 
@@ -211,12 +215,10 @@ class App:
     ) -> Composition:
         loaded, offered = self.loaded, self.offered
         tools = self.registry.tools.values()
+        skills = [skill for record in loaded for skill in record.catalogue.skills]
         ours = (
             apps_extension(tools),
-            skills_extension(
-                [skill for record in loaded for skill in record.catalogue.skills],
-                self.settings.lists,
-            ),
+            skills_extension(skills, self.settings.lists) if skills else None,
             None if tasks is None else tasks_extension(tools, tasks),
         )
         return Composition(

@@ -9,16 +9,18 @@ from mcpkit.core import transports as builtin_transports
 from mcpkit.core.app import BUILT_IN, App
 from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.contributions import Transport
+from mcpkit.core.deferred import deferred
 from mcpkit.core.discovery import discover, is_wanted, refuse_duplicates, select
-from mcpkit.core.filling import Origin
 from mcpkit.core.hooks import ask_for_items, create_manager
-from mcpkit.core.loading import load
 from mcpkit.core.outcomes import log_outcome, refuse_strict
+from mcpkit.core.plan import Origin, Plan
 from mcpkit.core.registry import Registry
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Stage, Status
-from mcpkit.core.validation import Plan, validate
 from mcpkit.core.waking import must_start
+
+load = deferred("mcpkit.core.loading:load")
+validate = deferred("mcpkit.core.validation:validate")
 
 
 def build(
@@ -62,8 +64,9 @@ def build(
     plan = Plan(section=settings.plugin, calls=settings.calls, origin=origin)
     if catalogues is not None:
         doze(records, catalogues, settings)
-    load(records, manager, objects=given)
-    validate(records, manager, plan)
+    if any(map(is_wanted, records)):
+        load(records, manager, objects=given)
+        validate(records, manager, plan)
     registry = Registry()
     sound = [record for record in records if _is_sound(record)]
     taken = [

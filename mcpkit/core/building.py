@@ -29,8 +29,9 @@ from mcpkit.core.errors import (
 )
 from mcpkit.core.extensions.apps import tool_meta
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
+from mcpkit.core.headers import travels_in_headers
 from mcpkit.core.resources import build_resource
-from mcpkit.core.schemas import check_input_schema, checker, travels_in_headers
+from mcpkit.core.schemas import check_input_schema, checker
 from mcpkit.core.threads import WorkerThreads
 
 MAX_COMPLETIONS = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.subscriptions import InMemorySubscriptionBus
 
@@ -13,7 +13,9 @@ from mcpkit.core.contributions import Extension
 from mcpkit.core.middleware import Gate
 from mcpkit.core.registry import Registry
 from mcpkit.core.settings import Settings
-from mcpkit.core.tasks.running import Tasks
+
+if TYPE_CHECKING:  # only for annotations: few servers have tasks
+    from mcpkit.core.tasks.running import Tasks
 
 Wake = Callable[[str], Awaitable[None]]
 """Makes sure that the plugin of a name is awake."""

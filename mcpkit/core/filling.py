@@ -6,20 +6,16 @@ that exists, never the value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pluggy
 from pydantic import BaseModel, ValidationError
 
 from mcpkit.core.errors import PluginContractError, PluginSettingsError
 from mcpkit.core.hooks import ask
+from mcpkit.core.plan import Origin
 from mcpkit.core.settings import RESERVED_PLUGIN_KEYS, PluginSection
 from mcpkit.core.status import PluginRecord
 from mcpkit.core.suggestions import did_you_mean
 from mcpkit.core.wording import describe_errors
-
-Origin = Callable[[str], str | None]
-"""Tells where a setting comes from, by its dotted path: `environment MCPKIT_…`, or None."""
 
 
 def fill_settings(

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import mcp_types as types
+from mcp.server.apps import APP_MIME_TYPE
 from mcp.server.mcpserver.resources import Resource
 from mcp.server.mcpserver.resources.templates import (
     DEFAULT_RESOURCE_SECURITY,
@@ -23,7 +24,7 @@ from mcp.shared.uri_template import UriTemplate
 
 from mcpkit.core.components import Component, ResourceDeclaration
 from mcpkit.core.errors import PluginContractError, ResourceNotFoundError
-from mcpkit.core.extensions.apps import mime_type
+from mcpkit.core.extensions.apps import SCHEME
 from mcpkit.core.handlers import description, guarded, unwrapped
 from mcpkit.core.threads import WorkerThreads
 
@@ -44,7 +45,7 @@ def build_resource(
         name=declaration.name,
         title=declaration.title,
         description=description(declaration.description, declaration.handler),
-        mime_type=mime_type(declaration.uri, declaration.mime_type),
+        mime_type=_mime_type(declaration.uri, declaration.mime_type),
         icons=declaration.icons,
         annotations=declaration.annotations,
         meta=declaration.meta,
@@ -129,3 +130,19 @@ def _contents(
     return types.TextResourceContents(
         uri=uri, text=content, mime_type=resource.mime_type, _meta=resource.meta
     )
+
+
+def _mime_type(uri: str, given: str | None) -> str | None:
+    """The MIME type of a resource: pages have one that hosts insist on.
+
+    Raises:
+        PluginContractError: A page was given another one.
+    """
+    if not uri.startswith(SCHEME):
+        return given
+    if given not in {None, APP_MIME_TYPE}:
+        raise PluginContractError(
+            f"Its page {uri!r} has the MIME type {given!r}: no host would show it",
+            hint=f"Leave mime_type out, or write {APP_MIME_TYPE!r}",
+        )
+    return APP_MIME_TYPE

@@ -6,13 +6,12 @@ function runs. References to other documents are refused: nothing is fetched.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError, best_match
-from mcp.shared.inbound import X_MCP_HEADER_KEY, find_invalid_x_mcp_header
+from mcp.shared.inbound import find_invalid_x_mcp_header
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
@@ -46,11 +45,6 @@ def check_input_schema(tool: str, schema: Mapping[str, Any]) -> None:
     if problem is not None:
         hint = "Annotate string, integer or boolean properties, each with a header of its own"
         raise _unusable(tool, f"has a bad x-mcp-header: {problem}", hint)
-
-
-def travels_in_headers(schema: Mapping[str, Any]) -> bool:
-    """Whether a parameter anywhere in a schema travels in a header (`x-mcp-header`)."""
-    return X_MCP_HEADER_KEY in json.dumps(schema, default=str)
 
 
 def checker(tool: str, schema: Mapping[str, Any]) -> Check:

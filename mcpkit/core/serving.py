@@ -16,10 +16,12 @@ import anyio
 
 from mcpkit.core.app import App
 from mcpkit.core.contributions import Transport
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import MCPKitError
 from mcpkit.core.groups import ungrouped
 from mcpkit.core.running import Running
-from mcpkit.core.transports.http import serve_http
+
+serve_http = deferred("mcpkit.core.transports.http:serve_http")
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ signatures are checked here, so that nothing illegal is ever registered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import pluggy
@@ -30,28 +29,14 @@ from mcpkit.core.contributions import Extension, Transport
 from mcpkit.core.errors import PluginContractError, PluginError
 from mcpkit.core.extensions.apps import check_pages
 from mcpkit.core.extensions.skills import skill_components
-from mcpkit.core.filling import Origin, fill_settings
+from mcpkit.core.filling import fill_settings
 from mcpkit.core.hooks import ask, ask_for_items
 from mcpkit.core.naming import exposed_name, is_legal
-from mcpkit.core.settings import CallSettings, PluginSection
+from mcpkit.core.plan import Plan
+from mcpkit.core.settings import PluginSection
 from mcpkit.core.skills import Skill, read_skills
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.threads import WorkerThreads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What validation needs to know of the settings.
-
-    Attributes:
-        section: Tells the section of a plugin.
-        calls: How handlers run, where the section does not say.
-        origin: Tells where a setting comes from.
-    """
-
-    section: Callable[[str], PluginSection]
-    calls: CallSettings
-    origin: Origin
 
 
 def validate(records: Iterable[PluginRecord], manager: pluggy.PluginManager, plan: Plan) -> None:

@@ -19,15 +19,18 @@ from mcp.shared.exceptions import MCPError
 
 from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.components import Catalogue, ComponentKind
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import PluginContractError, PluginImportError
 from mcpkit.core.hooks import ask
 from mcpkit.core.lifespan import Lifespans
-from mcpkit.core.loading import load
 from mcpkit.core.outcomes import log_outcome
+from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
 from mcpkit.core.status import PluginRecord, Stage, Status
-from mcpkit.core.validation import Plan, validate
 from mcpkit.core.written import describe
+
+load = deferred("mcpkit.core.loading:load")
+validate = deferred("mcpkit.core.validation:validate")
 
 logger = logging.getLogger(__name__)
 

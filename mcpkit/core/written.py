@@ -9,8 +9,8 @@ from mcp.server.caching import CacheHint
 from pydantic import BaseModel, ConfigDict, Field
 
 from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
+from mcpkit.core.headers import travels_in_headers
 from mcpkit.core.naming import is_legal
-from mcpkit.core.schemas import travels_in_headers
 
 DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
     "tool": types.Tool,

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mcp.server.apps import APP_MIME_TYPE
-
 from mcpkit.core.components import Component
 from mcpkit.core.contributions import Extension
 from mcpkit.core.errors import PluginContractError
 from mcpkit.core.extensions import APPS
 
 SCHEME = "ui://"
+"""What the URI of a page begins with."""
 
 
 def tool_meta(meta: Mapping[str, Any] | None, app: str | None) -> dict[str, Any] | None:
@@ -26,22 +25,6 @@ def tool_meta(meta: Mapping[str, Any] | None, app: str | None) -> dict[str, Any]
         return dict(meta) if meta else None
     own = dict(meta or {})
     return {**own, "ui": {**own.get("ui", {}), "resourceUri": app}}
-
-
-def mime_type(uri: str, given: str | None) -> str | None:
-    """The MIME type of a resource: pages have one that hosts insist on.
-
-    Raises:
-        PluginContractError: A page was given another one.
-    """
-    if not uri.startswith(SCHEME):
-        return given
-    if given not in {None, APP_MIME_TYPE}:
-        raise PluginContractError(
-            f"Its page {uri!r} has the MIME type {given!r}: no host would show it",
-            hint=f"Leave mime_type out, or write {APP_MIME_TYPE!r}",
-        )
-    return APP_MIME_TYPE
 
 
 def check_pages(components: Iterable[Component]) -> None:

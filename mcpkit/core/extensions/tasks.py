@@ -108,9 +108,11 @@ class _Answers:
         return record
 
 
-def created(record: TaskRecord, tasks: Tasks) -> dict[str, Any]:
-    """The result of a call that has become a task."""
-    return {"resultType": "task", **_described(record, tasks)}
+def created(outcome: Any, tasks: Tasks) -> Any:
+    """The result of a call: which task it has become, or what it returned if it became none."""
+    if not isinstance(outcome, TaskRecord):
+        return outcome
+    return {"resultType": "task", **_described(outcome, tasks)}
 
 
 def _described(record: TaskRecord, tasks: Tasks) -> dict[str, Any]:

@@ -38,6 +38,17 @@ def default_path() -> Path:
     return state / "mcpkit" / "tasks.sqlite"
 
 
+def open_store(path: Path | None) -> SqliteTaskStore:
+    """The store in a file, by default in the user's state folder; the file is there then.
+
+    Raises:
+        ServeError: It cannot be made, or is something else.
+    """
+    store = SqliteTaskStore(path or default_path())
+    store.prepare()
+    return store
+
+
 class SqliteTaskStore:
     """A `TaskStore` in a file that only its owner may read.
 

@@ -21,6 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "connections",
             "deferred",
             "descriptors",
+            "distributions",
             "encoding",
             "errors",
             "extensions",

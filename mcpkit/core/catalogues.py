@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import importlib_metadata
-
 import mcpkit
 from mcpkit.core.components import Catalogue
+from mcpkit.core.distributions import version_of
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.status import PluginRecord
 from mcpkit.core.written import Written, describe, restore
@@ -122,7 +121,7 @@ def _key(record: PluginRecord, section: PluginSection) -> str | None:
 def _surroundings() -> tuple[str, str, str]:
     """The versions of what makes a plugin into a catalogue."""
     python = platform.python_implementation() + platform.python_version()
-    return mcpkit.__version__, importlib_metadata.version("mcp"), python
+    return mcpkit.__version__, version_of("mcp"), python
 
 
 def _prefix(record: PluginRecord) -> str:

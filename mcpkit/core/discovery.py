@@ -7,21 +7,16 @@ anything can be blocked, and skips a second distribution of the same name withou
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Any
+from importlib import metadata
 
-import importlib_metadata
-
+from mcpkit.core.distributions import is_editable, name_and_version
 from mcpkit.core.errors import PluginContractError, SettingsError
 from mcpkit.core.settings import PLUGIN_NAME, PluginSection
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.suggestions import did_you_mean
-
-HEADERS = re.compile(r"^(Name|Version):(.*)$", re.MULTILINE)
 
 GROUP = "mcpkit.plugins"
 """The entry-point group that plugins register in."""
@@ -34,7 +29,7 @@ def discover() -> list[PluginRecord]:
     """
     found = {
         (point.name, record.distribution, point.value): record
-        for point in importlib_metadata.entry_points(group=GROUP)
+        for point in metadata.entry_points(group=GROUP)
         for record in [_record(point)]
     }
     records = [found[key] for key in sorted(found, key=lambda key: tuple(map(str, key)))]
@@ -100,7 +95,7 @@ def select(
             record.disable("It is not in plugins_allow")
 
 
-def _record(point: importlib_metadata.EntryPoint) -> PluginRecord:
+def _record(point: metadata.EntryPoint) -> PluginRecord:
     """Read what the distribution's metadata tells of one entry point."""
     distribution = point.dist
     record = PluginRecord(name=point.name, entry_point=point.value)
@@ -117,12 +112,12 @@ def _record(point: importlib_metadata.EntryPoint) -> PluginRecord:
     return record
 
 
-def _describe(record: PluginRecord, distribution: Any) -> None:
+def _describe(record: PluginRecord, distribution: metadata.Distribution) -> None:
     """Fill in what the metadata says; a broken installation fails this plugin alone."""
     record.location = str(distribution.locate_file(""))
     try:
-        record.distribution, record.version = _name_and_version(distribution)
-        record.editable = _is_editable(distribution)
+        record.distribution, record.version = name_and_version(distribution)
+        record.editable = is_editable(distribution)
         files = distribution.read_text("RECORD")
         record.installed = sha256(files.encode()).hexdigest() if files else None
     except Exception as exc:  # noqa: BLE001  # metadata of other people: anything may be missing
@@ -133,24 +128,6 @@ def _describe(record: PluginRecord, distribution: Any) -> None:
                 hint="Reinstall the distribution that offers it",
             ),
         )
-
-
-def _name_and_version(distribution: Any) -> tuple[str, str]:
-    """Read the two headers that are needed: parsing them all would cost half a millisecond each."""
-    head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
-    found = dict(HEADERS.findall(head))
-    if len(found) == 2:
-        return found["Name"].strip(), found["Version"].strip()
-    return distribution.name, distribution.version
-
-
-def _is_editable(distribution: Any) -> bool:
-    """Whether pip installed it with `--editable` (PEP 610, `direct_url.json`)."""
-    try:
-        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
-    except ValueError:
-        return False
-    return bool(isinstance(origin, dict) and origin.get("dir_info", {}).get("editable"))
 
 
 def is_wanted(record: PluginRecord) -> bool:

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import SettingsError
 from mcpkit.core.settings import Settings
 from mcpkit.core.suggestions import did_you_mean
 from mcpkit.core.wording import describe_errors
+
+dotenv_values = deferred("dotenv:dotenv_values")
+parse_toml = deferred("tomllib:loads")
 
 PREFIX = "MCPKIT_"
 """What the name of every environment variable of ours starts with."""
@@ -61,36 +61,6 @@ class Effective:
         return _origin(path, self.origins)
 
 
-class _Spelled(Settings, BaseSettings):  # type: ignore[misc]  # its model_config has fewer keys
-    """Settings as pydantic-settings sees them: it reads the environment for us."""
-
-
-def _decode(field: FieldInfo | None, value: str) -> Any:
-    """Decode a value of the environment where more than a string is wanted.
-
-    JSON when it looks like an array or object; else a comma-separated list where a tuple is
-    wanted. Everything else stays a string, which pydantic converts.
-    """
-    if value.lstrip()[:1] in {"[", "{"}:
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value  # validation says what is wrong, and where it was set
-    if field is not None and "tuple" in str(field.annotation):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-class _Environment(EnvSettingsSource):
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        return _decode(field, value)
-
-
-class _DotEnv(DotEnvSettingsSource):
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        return _decode(field, value)
-
-
 def read_settings(
     *,
     path: Path | None = None,
@@ -111,18 +81,19 @@ def read_settings(
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
 
-    def take(found: Mapping[str, Any], origin: Mapping[str, str] | str) -> None:
+    def take(found: Mapping[str, Any], origin: str) -> None:
         for leaf, value in _flatten(found):
             _forget(leaf, values, origins)
             values[leaf] = value
-            origins[leaf] = origin if isinstance(origin, str) else origin.get(leaf, FILE)
+            origins[leaf] = origin
 
     take(*_read_file(path, where))
     dotenv = where / ".env"
-    if dotenv.is_file():
-        named = {key: value or "" for key, value in dotenv_values(dotenv).items()}
-        take(_environment(_DotEnv, env_file=dotenv), _names(named, ".env"))
-    take(_environment(_Environment), _names(os.environ, "environment"))
+    named = dotenv_values(dotenv) if dotenv.is_file() else {}
+    environments = {".env": {key: value or "" for key, value in named.items()}}
+    for source, environ in {**environments, "environment": os.environ}.items():
+        for key, value, origin in _environment(environ, source):
+            take({key: value}, origin)
     take(_nest(overrides or {}), COMMAND_LINE)
     return Effective(settings=_validate(_nest(values), origins), values=values, origins=origins)
 
@@ -146,8 +117,8 @@ def _read_file(path: Path | None, directory: Path) -> tuple[Mapping[str, Any], s
 
 def _section(path: Path) -> Mapping[str, Any]:
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        content: dict[str, Any] = parse_toml(path.read_text("utf-8"))
+    except ValueError as exc:  # of TOML or of UTF-8
         raise SettingsError(
             f"{path.name} is not valid TOML: {exc}", hint=f"Mend {path.name} at that line"
         ) from exc
@@ -161,33 +132,17 @@ def _section(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _environment(kind: type[_Environment | _DotEnv], **arguments: Any) -> Mapping[str, Any]:
-    source = kind(
-        _Spelled,
-        env_prefix=PREFIX,
-        env_nested_delimiter=DELIMITER,
-        case_sensitive=False,
-        **arguments,
-    )
-    try:
-        found = source()
-    except Exception as exc:  # its own error names the field
-        raise SettingsError(
-            f"The environment cannot be read: {exc}",
-            hint="Write lists and objects as JSON",
-        ) from exc
-    known = set(Settings.model_fields)
-    return {key: value for key, value in found.items() if key in known}
+def _environment(environ: Mapping[str, str], source: str) -> Iterator[tuple[str, Any, str]]:
+    """Read settings from environment variables.
 
-
-def _names(environ: Mapping[str, str], source: str) -> dict[str, str]:
-    """Tell the origin of each setting in an environment, and refuse misspelt names.
+    Yields:
+        The dotted path of a setting, its value and its origin; `MCPKIT_HTTP` comes before
+        `MCPKIT_HTTP__PORT`, which is more exact.
 
     Raises:
         SettingsError: A variable with our prefix is no setting.
     """
-    origins: dict[str, str] = {}
-    for name in sorted(environ):
+    for name in sorted(environ, key=str.upper):
         upper = name.upper()
         if not upper.startswith(PREFIX) or upper == SETTINGS_PATH:
             continue
@@ -198,15 +153,43 @@ def _names(environ: Mapping[str, str], source: str) -> dict[str, str]:
                 f"{source} {name} is no setting{did_you_mean(upper, [*known, SETTINGS_PATH])}",
                 hint="`mcpkit settings show` lists all settings",
             )
-        origins[".".join(path)] = f"{source} {name}"
-    return origins
+        yield ".".join(path), _decode(_wanted(path), environ[name]), f"{source} {name}"
+
+
+def _wanted(path: list[str]) -> str | None:
+    """The type of a setting as it is written; None for what a plugin's own model knows."""
+    model: type[BaseModel] | None = Settings
+    annotation: Any = None
+    for key in path:
+        field = model.model_fields.get(key) if model is not None else None
+        annotation = None if field is None else field.annotation
+        model = annotation if _is_model(annotation) else None
+    return None if annotation is None else "section" if model else str(annotation)
+
+
+def _decode(wanted: str | None, value: str) -> Any:
+    """Decode a value of the environment where more than a string is wanted.
+
+    JSON when it looks like an array or object; else a comma-separated list where a tuple is
+    wanted. Everything else stays a string, which pydantic converts.
+    """
+    if wanted is not None and not any(word in wanted for word in ("section", "tuple", "dict")):
+        return value
+    if value.lstrip()[:1] in {"[", "{"}:
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value  # validation says what is wrong, and where it was set
+    if wanted is not None and "tuple" in wanted:
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
 
 def paths(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
     """List every setting of a model, sections included, as keys from the root."""
     for name, field in model.model_fields.items():
         yield (name,)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if _is_model(field.annotation):
             yield from ((name, *rest) for rest in paths(field.annotation))
 
 
@@ -219,9 +202,13 @@ def _exists(path: list[str], model: type[BaseModel]) -> bool:
         return all(path[1:])
     if len(path) == 1:
         return True
-    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+    if _is_model(field.annotation):
         return _exists(path[1:], field.annotation)
     return "dict" in str(field.annotation)
+
+
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

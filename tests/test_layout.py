@@ -15,11 +15,11 @@ from tests.conftest import ROOT
 CORE = ROOT / "mcpkit" / "core"
 
 FLOORS: tuple[frozenset[str], ...] = (
+    frozenset(["deferred"]),
     frozenset(
         [
             "changes",
             "connections",
-            "deferred",
             "descriptors",
             "distributions",
             "encoding",
@@ -67,6 +67,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.websocket",
         ]
     ),
+    frozenset(["declarations"]),
     frozenset(
         [
             "extensions.apps",

@@ -18,11 +18,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.shared.uri_template import UriTemplate
 from starlette.routing import BaseRoute
 
-from mcpkit.core.components import (
-    CompletionDeclaration,
-    Declaration,
-    ReadyDeclaration,
-)
+from mcpkit.core.declarations import CompletionDeclaration, Declaration, ReadyDeclaration
 from mcpkit.core.hookspecs import hookimpl
 
 ResultT = TypeVar("ResultT")

@@ -13,10 +13,9 @@ import mcp_types as types
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.tools import Tool
 
-from mcpkit.core.components import (
-    Completer,
+from mcpkit.core.components import Completer, Component
+from mcpkit.core.declarations import (
     CompletionDeclaration,
-    Component,
     PromptDeclaration,
     ReadyDeclaration,
     ResourceDeclaration,

@@ -1,127 +1,31 @@
-"""What plugins declare: tools, resources, resource templates, prompts and completions.
+"""Components: tools, resources, resource templates and prompts, checked and with an owner.
 
-A declaration is what a decorator collected; it has run nothing and imports nothing. A component
-is a declaration that was checked: it has an owner, an exposed name, what clients list of it, and a
-way to run it.
+A component is a declaration (`mcpkit.core.declarations`) that was checked: it has an exposed name,
+what clients list of it, and a way to run it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-from mcpkit.core.contributions import Call, Extension, Middleware, Transport
-from mcpkit.core.skills import Skill
 
 if TYPE_CHECKING:  # only for annotations: declaring a tool must not import the SDK
     from mcp.server.caching import CacheHint
-    from mcp.server.mcpserver.resources.templates import ResourceSecurity
-    from mcp_types import Annotations, Icon, ToolAnnotations
+
+    from mcpkit.core.contributions import Call, Extension, Middleware, Transport
+    from mcpkit.core.skills import Skill
 
 Handler = Callable[..., Any]
 """The function behind a component, sync or async."""
 
 ComponentKind = Literal["tool", "resource", "resource_template", "prompt"]
 
-
 TaskSupport = Literal["forbidden", "optional", "required"]
 """Whether a tool may run as a task, which outlives the request and its connection."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolDeclaration:
-    """A tool as its plugin wrote it; `timeout` is in seconds."""
-
-    handler: Handler
-    name: str
-    title: str | None = None
-    description: str | None = None
-    annotations: ToolAnnotations | None = None
-    icons: list[Icon] | None = None
-    meta: dict[str, Any] | None = None
-    structured_output: bool | None = None
-    timeout: float | None = None
-    input_schema: dict[str, Any] | None = None
-    app: str | None = None
-    task: TaskSupport = "forbidden"
-    cache: CacheHint | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceDeclaration:
-    """A resource, or a template when `uri` has `{variables}` (RFC 6570)."""
-
-    handler: Handler
-    uri: str
-    name: str
-    title: str | None = None
-    description: str | None = None
-    mime_type: str | None = None
-    icons: list[Icon] | None = None
-    annotations: Annotations | None = None
-    meta: dict[str, Any] | None = None
-    security: ResourceSecurity | None = None
-    cache: CacheHint | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptDeclaration:
-    """A prompt as its plugin wrote it."""
-
-    handler: Handler
-    name: str
-    title: str | None = None
-    description: str | None = None
-    icons: list[Icon] | None = None
-    cache: CacheHint | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkillsDeclaration:
-    """A folder whose subfolders are skills, each with a `SKILL.md` (agentskills.io)."""
-
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompletionDeclaration:
-    """The function that completes arguments of the plugin's own prompts and templates."""
-
-    handler: Handler
-
-
 Run = Callable[[Mapping[str, Any], Any], Awaitable[Any]]
 """Runs a checked handler: `(arguments, context)` to the wire result; raises what went wrong."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadyDeclaration:
-    """A component that brings its own wire record and its own way to run.
-
-    For what is not a Python function: another server's tool, or one described by a JSON Schema.
-    `definition` is a `mcp_types.Tool`, `Resource`, `ResourceTemplate` or `Prompt`; `run` takes the
-    arguments as the client sent them.
-    """
-
-    kind: ComponentKind
-    name: str
-    definition: Any
-    run: Run
-    match: Callable[[str], dict[str, Any] | None] | None = None
-    timeout: float | None = None
-    cache: CacheHint | None = None
-
-
-Declaration = (
-    ToolDeclaration
-    | ResourceDeclaration
-    | PromptDeclaration
-    | CompletionDeclaration
-    | SkillsDeclaration
-    | ReadyDeclaration
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from mcpkit.core.components import Declaration
-from mcpkit.core.contributions import Endpoint, Extension, Health, Middleware, Transport
-
 if TYPE_CHECKING:  # only for annotations: hooks are declared without importing these
     import click
     from pydantic import BaseModel
     from starlette.routing import BaseRoute
 
     from mcpkit.core.changes import Changes
+    from mcpkit.core.contributions import Endpoint, Extension, Health, Middleware, Transport
+    from mcpkit.core.declarations import Declaration
 
 PROJECT_NAME = "mcpkit"
 

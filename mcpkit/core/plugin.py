@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcpkit.core import hookspecs
-from mcpkit.core.components import (
+from mcpkit.core.components import TaskSupport
+from mcpkit.core.declarations import (
     CompletionDeclaration,
     Declaration,
     PromptDeclaration,
     ResourceDeclaration,
     SkillsDeclaration,
-    TaskSupport,
     ToolDeclaration,
 )
 

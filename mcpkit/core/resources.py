@@ -22,7 +22,8 @@ from mcp.server.mcpserver.resources.templates import (
 from mcp.server.mcpserver.utilities.context_injection import find_context_parameter
 from mcp.shared.uri_template import UriTemplate
 
-from mcpkit.core.components import Component, ResourceDeclaration
+from mcpkit.core.components import Component
+from mcpkit.core.declarations import ResourceDeclaration
 from mcpkit.core.errors import PluginContractError, ResourceNotFoundError
 from mcpkit.core.extensions.apps import SCHEME
 from mcpkit.core.handlers import description, guarded, unwrapped

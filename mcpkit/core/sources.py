@@ -20,8 +20,8 @@ from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import SettingsError
 from mcpkit.core.settings import Settings
 from mcpkit.core.suggestions import did_you_mean
-from mcpkit.core.wording import describe_errors
 
+describe_errors = deferred("mcpkit.core.wording:describe_errors")
 dotenv_values = deferred("dotenv:dotenv_values")
 parse_toml = deferred("tomllib:loads")
 

@@ -1,8 +1,11 @@
 """Suggestions: the nearest of the names that exist, for one that does not."""
 
-import difflib
 import itertools
 from collections.abc import Iterable
+
+from mcpkit.core.deferred import deferred
+
+matcher = deferred("difflib:SequenceMatcher")
 
 NEAR = 0.6
 """Likeness from 0 to 1 (Ratcliff-Obershelp) above which a name is worth suggesting."""
@@ -24,7 +27,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 
 def _likeness(name: str, candidate: str) -> float:
-    return difflib.SequenceMatcher(None, name.casefold(), candidate.casefold()).ratio()
+    return float(matcher(None, name.casefold(), candidate.casefold()).ratio())
 
 
 def _shared_start(name: str, candidate: str) -> int:

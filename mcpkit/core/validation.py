@@ -14,18 +14,16 @@ from mcp.server.extension import validate_extension_identifier
 from mcp_types.methods import SPEC_CLIENT_METHODS
 
 from mcpkit.core.building import build, build_completer
-from mcpkit.core.components import (
-    Catalogue,
-    Completer,
+from mcpkit.core.components import Catalogue, Completer, Component
+from mcpkit.core.contributions import Extension, Transport
+from mcpkit.core.declarations import (
     CompletionDeclaration,
-    Component,
     PromptDeclaration,
     ReadyDeclaration,
     ResourceDeclaration,
     SkillsDeclaration,
     ToolDeclaration,
 )
-from mcpkit.core.contributions import Extension, Transport
 from mcpkit.core.errors import PluginContractError, PluginError
 from mcpkit.core.extensions.apps import check_pages
 from mcpkit.core.extensions.skills import skill_components

@@ -26,7 +26,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "errors",
             "extensions",
             "groups",
-            "headers",
             "naming",
             "peers",
             "settings",
@@ -38,6 +37,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.channels",
             "transports.events",
             "transports.responses",
+            "wire",
             "wording",
         ]
     ),

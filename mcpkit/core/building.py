@@ -12,6 +12,7 @@ from typing import Any
 import mcp_types as types
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.tools import Tool
+from mcp.shared.inbound import X_MCP_HEADER_KEY
 
 from mcpkit.core.components import Completer, Component
 from mcpkit.core.declarations import (
@@ -28,10 +29,10 @@ from mcpkit.core.errors import (
 )
 from mcpkit.core.extensions.apps import tool_meta
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
-from mcpkit.core.headers import travels_in_headers
 from mcpkit.core.resources import build_resource
 from mcpkit.core.schemas import check_input_schema, checker
 from mcpkit.core.threads import WorkerThreads
+from mcpkit.core.wire import wired
 
 MAX_COMPLETIONS = 100
 """Most values of one completion (specification, server/utilities/completion)."""
@@ -92,23 +93,30 @@ def _build_tool(
         plugin=plugin,
         name=declaration.name,
         exposed=exposed,
-        definition=types.Tool(
-            name=exposed,
-            title=tool.title,
-            description=tool.description,
-            input_schema=schema,
-            output_schema=tool.output_schema,
-            annotations=tool.annotations,
-            icons=tool.icons,
-            _meta=tool_meta(declaration.meta, declaration.app),
+        definition=wired(
+            types.Tool(
+                name=exposed,
+                title=tool.title,
+                description=tool.description,
+                input_schema=schema,
+                output_schema=tool.output_schema,
+                annotations=tool.annotations,
+                icons=tool.icons,
+                _meta=tool_meta(declaration.meta, declaration.app),
+            )
         ),
         run=run,
         timeout=declaration.timeout,
         cache=declaration.cache,
         task=declaration.task,
-        header_schema=schema if travels_in_headers(schema) else None,
+        header_schema=schema if _travels_in_headers(schema) else None,
         uses_context=tool.context_kwarg is not None or bool(tool.resolved_params),
     )
+
+
+def _travels_in_headers(schema: Mapping[str, Any]) -> bool:
+    """Whether a parameter anywhere in a schema travels in a header (`x-mcp-header`)."""
+    return X_MCP_HEADER_KEY in repr(schema)
 
 
 def _input(
@@ -178,17 +186,21 @@ def _build_prompt(
         plugin=plugin,
         name=declaration.name,
         exposed=exposed,
-        definition=types.Prompt(
-            name=exposed,
-            title=prompt.title,
-            description=prompt.description or None,
-            arguments=[
-                types.PromptArgument(
-                    name=argument.name, description=argument.description, required=argument.required
-                )
-                for argument in arguments_known.values()
-            ],
-            icons=prompt.icons,
+        definition=wired(
+            types.Prompt(
+                name=exposed,
+                title=prompt.title,
+                description=prompt.description or None,
+                arguments=[
+                    types.PromptArgument(
+                        name=argument.name,
+                        description=argument.description,
+                        required=argument.required,
+                    )
+                    for argument in arguments_known.values()
+                ],
+                icons=prompt.icons,
+            )
         ),
         run=run,
         cache=declaration.cache,
@@ -208,7 +220,7 @@ def _adopt(declaration: ReadyDeclaration, plugin: str, exposed: str) -> Componen
         plugin=plugin,
         name=declaration.name,
         exposed=exposed,
-        definition=definition,
+        definition=wired(definition),
         run=declaration.run,
         match=declaration.match,
         timeout=declaration.timeout,

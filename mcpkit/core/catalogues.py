@@ -29,6 +29,9 @@ from mcpkit.core.written import Written, describe, restore
 
 logger = logging.getLogger(__name__)
 
+FORMAT = "2"
+"""Changes with the written form."""
+
 MAX_BYTES = 16 * 1024 * 1024
 """Larger files are not read."""
 
@@ -118,10 +121,10 @@ def _key(record: PluginRecord, section: PluginSection) -> str | None:
 
 
 @functools.cache
-def _surroundings() -> tuple[str, str, str]:
+def _surroundings() -> tuple[str, ...]:
     """The versions of what makes a plugin into a catalogue."""
     python = platform.python_implementation() + platform.python_version()
-    return mcpkit.__version__, version_of("mcp"), python
+    return FORMAT, mcpkit.__version__, version_of("mcp"), python
 
 
 def _prefix(record: PluginRecord) -> str:

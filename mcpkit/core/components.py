@@ -37,7 +37,7 @@ class Component:
         plugin: Name of the plugin that owns it.
         name: What the plugin calls it.
         exposed: What clients see: the exposed name, the URI, or the URI template.
-        definition: The wire record that lists show (`mcp_types.Tool`, `Resource`, …).
+        definition: What lists show, as it is sent.
         run: Runs the handler.
         match: For templates: URI to the template's arguments, or None.
         timeout: Seconds a call may take; None for the default.
@@ -53,7 +53,7 @@ class Component:
     plugin: str
     name: str
     exposed: str
-    definition: Any
+    definition: Mapping[str, Any]
     run: Run
     match: Callable[[str], dict[str, Any] | None] | None = None
     timeout: float | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -34,6 +34,9 @@ MAX_PAGES = 10_000
 
 Request = ServerRequestContext[Any, Any]
 
+Answer = Callable[[Request, Any], Awaitable[dict[str, Any]]]
+"""Answers one list request, by its params, with what is sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lists:
@@ -42,33 +45,44 @@ class Lists:
     registry: Registry
     settings: ListSettings
 
-    async def tools(self, ctx: Request, params: Any) -> types.ListToolsResult:
+    def handlers(self) -> dict[str, Answer]:
+        """What answers which request; nothing does where there is nothing to list but tools."""
+        registry = self.registry
+        handlers: dict[str, Answer] = {"tools/list": self.tools}
+        if registry.resources or registry.templates:
+            handlers |= {
+                "resources/list": self.resources,
+                "resources/templates/list": self.templates,
+            }
+        if registry.prompts:
+            handlers["prompts/list"] = self.prompts
+        return handlers
+
+    async def tools(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `tools/list`."""
-        page, rest = self._page("tools", self.registry.tools, params)
-        return types.ListToolsResult(tools=page, **rest)
+        return self._page("tools", self.registry.tools, params)
 
-    async def resources(self, ctx: Request, params: Any) -> types.ListResourcesResult:
+    async def resources(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `resources/list`."""
-        page, rest = self._page("resources", self.registry.resources, params)
-        return types.ListResourcesResult(resources=page, **rest)
+        return self._page("resources", self.registry.resources, params)
 
-    async def templates(self, ctx: Request, params: Any) -> types.ListResourceTemplatesResult:
+    async def templates(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `resources/templates/list`."""
-        page, rest = self._page("templates", self.registry.templates, params)
-        return types.ListResourceTemplatesResult(resource_templates=page, **rest)
+        return self._page("templates", self.registry.templates, params, "resourceTemplates")
 
-    async def prompts(self, ctx: Request, params: Any) -> types.ListPromptsResult:
+    async def prompts(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `prompts/list`."""
-        page, rest = self._page("prompts", self.registry.prompts, params)
-        return types.ListPromptsResult(prompts=page, **rest)
+        return self._page("prompts", self.registry.prompts, params)
 
     def _page(
-        self, kind: str, components: Mapping[str, Component], params: Any
-    ) -> tuple[list[Any], dict[str, Any]]:
+        self, kind: str, components: Mapping[str, Component], params: Any, field: str | None = None
+    ) -> dict[str, Any]:
         listed = {name: item for name, item in components.items() if item.listed}
         shown, cursor = paginate(kind, listed, params, self.settings.page_size)
-        rest = {"next_cursor": cursor, **hints(listed.values(), self.settings.ttl)}
-        return [component.definition for component in shown], rest
+        items = [component.definition for component in shown]
+        page = {field or kind: items, "resultType": "complete"}
+        page |= hints(listed.values(), self.settings.ttl)
+        return page if cursor is None else {**page, "nextCursor": cursor}
 
 
 class KeptLists:
@@ -132,7 +146,7 @@ def hints(components: Iterable[Component], ttl: float) -> dict[str, Any]:
     wishes = [component.cache for component in components if component.cache is not None]
     private = any(wish.scope == "private" for wish in wishes)
     milliseconds = min([round(ttl * 1000), *(wish.ttl_ms for wish in wishes)])
-    return {"ttl_ms": milliseconds, "cache_scope": "private" if private else "public"}
+    return {"ttlMs": milliseconds, "cacheScope": "private" if private else "public"}
 
 
 def paginate(

@@ -28,6 +28,7 @@ from mcpkit.core.errors import PluginContractError, ResourceNotFoundError
 from mcpkit.core.extensions.apps import SCHEME
 from mcpkit.core.handlers import description, guarded, unwrapped
 from mcpkit.core.threads import WorkerThreads
+from mcpkit.core.wire import wired
 
 
 def build_resource(
@@ -78,9 +79,11 @@ def build_resource(
         plugin=plugin,
         name=declaration.name,
         exposed=declaration.uri,
-        definition=types.ResourceTemplate(uri_template=declaration.uri, **common)
-        if is_template
-        else types.Resource(uri=declaration.uri, **common),
+        definition=wired(
+            types.ResourceTemplate(uri_template=declaration.uri, **common)
+            if is_template
+            else types.Resource(uri=declaration.uri, **common)
+        ),
         run=run,
         match=match if is_template else None,
         cache=declaration.cache,

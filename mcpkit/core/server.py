@@ -56,7 +56,6 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
     connections = Connections(parts.bus)
     answers = Answers(parts, connections)
     listen = ListenHandler(parts.bus)
-    lists = Lists(parts.registry, parts.settings.lists)
     settings, registry = parts.settings, parts.registry
     has_resources = bool(registry.resources or registry.templates)
 
@@ -72,16 +71,14 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
         website_url=settings.website_url,
         lifespan=lifespan,
         get_tool_input_schema=answers.input_schema,
-        on_list_tools=lists.tools,
         on_call_tool=answers.call_tool,
-        on_list_resources=lists.resources if has_resources else None,
-        on_list_resource_templates=lists.templates if has_resources else None,
         on_read_resource=answers.read_resource if has_resources else None,
-        on_list_prompts=lists.prompts if registry.prompts else None,
         on_get_prompt=answers.get_prompt if registry.prompts else None,
         on_completion=answers.complete if registry.completers else None,
         on_subscriptions_listen=listen,
     )
+    for name, handler in Lists(registry, settings.lists).handlers().items():
+        server.add_request_handler(name, types.PaginatedRequestParams, handler)
     server.add_request_handler(
         "logging/setLevel", types.SetLevelRequestParams, connections.set_level
     )

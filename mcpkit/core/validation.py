@@ -144,7 +144,7 @@ def _checked(
             f"Its {kind} {name!r} is not usable: {_first_line(exc)}",
             hint="Check its signature: each parameter needs a type that has a JSON Schema",
         ) from exc
-    if kind == "tool" and not (component.definition.description or "").strip():
+    if kind == "tool" and not component.definition.get("description", "").strip():
         raise PluginContractError(
             f"Its tool {name!r} has no description: the model would not know when to use it",
             hint="Give the function a docstring, or pass description=",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import mcp_types as types
@@ -9,7 +10,6 @@ from mcp.server.caching import CacheHint
 from pydantic import BaseModel, ConfigDict, Field
 
 from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
-from mcpkit.core.headers import travels_in_headers
 from mcpkit.core.naming import is_legal
 
 DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
@@ -18,6 +18,14 @@ DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
     "resource_template": types.ResourceTemplate,
     "prompt": types.Prompt,
 }
+
+IDENTITIES: dict[ComponentKind, str] = {
+    "tool": "name",
+    "resource": "uri",
+    "resource_template": "uriTemplate",
+    "prompt": "name",
+}
+"""What clients call each kind by."""
 
 
 class _Strict(BaseModel):
@@ -30,7 +38,7 @@ class _Hint(_Strict):
 
 
 class WrittenComponent(_Strict):
-    """One component, as it is written down."""
+    """One component, as it is written down; `in_headers` tells whether arguments travel there."""
 
     kind: ComponentKind
     name: str
@@ -40,6 +48,7 @@ class WrittenComponent(_Strict):
     task: TaskSupport = "forbidden"
     cache: _Hint | None = None
     listed: bool = True
+    in_headers: bool = False
 
 
 class Written(_Strict):
@@ -91,20 +100,23 @@ def _describe(component: Component) -> WrittenComponent:
         kind=component.kind,
         name=component.name,
         exposed=component.exposed,
-        definition=component.definition.model_dump(by_alias=True, mode="json", exclude_none=True),
+        definition=dict(component.definition),
         timeout=component.timeout,
         task=component.task,
         cache=None if cache is None else _Hint(ttl_ms=cache.ttl_ms, scope=cache.scope),
         listed=component.listed,
+        in_headers=component.header_schema is not None,
     )
 
 
 def _restore(item: WrittenComponent, plugin: str) -> Component:
-    start = item.exposed.partition("{")[0]
-    is_template = item.kind == "resource_template"
-    definition = DEFINITIONS[item.kind].model_validate(item.definition, by_name=False)
-    if item.exposed != _exposed(definition):
-        raise ValueError(f"{item.exposed!r} is listed as {_exposed(definition)!r}")
+    definition = item.definition
+    DEFINITIONS[item.kind].model_validate(definition, by_name=False)
+    listed = definition[IDENTITIES[item.kind]]
+    if item.exposed != listed:
+        raise ValueError(f"{item.exposed!r} is listed as {listed!r}")
+    if item.kind in {"tool", "prompt"} and not is_legal(listed):
+        raise ValueError(f"{listed!r} is no legal name")
     return Component(
         kind=item.kind,
         plugin=plugin,
@@ -112,31 +124,20 @@ def _restore(item: WrittenComponent, plugin: str) -> Component:
         exposed=item.exposed,
         definition=definition,
         run=_asleep,
-        match=(lambda uri: {} if uri.startswith(start) else None) if is_template else None,
+        match=_matcher(item.exposed) if item.kind == "resource_template" else None,
         timeout=item.timeout,
         cache=None if item.cache is None else CacheHint(item.cache.ttl_ms, item.cache.scope),
         task=item.task,
         listed=item.listed,
         is_asleep=True,
-        header_schema=_header_schema(definition),
+        header_schema=definition.get("inputSchema") if item.in_headers else None,
     )
 
 
-def _header_schema(definition: Any) -> dict[str, Any] | None:
-    schema = getattr(definition, "input_schema", None)
-    return schema if schema is not None and travels_in_headers(schema) else None
-
-
-def _exposed(definition: Any) -> str:
-    """What clients call it, if they may."""
-    match definition:
-        case types.Resource():
-            return str(definition.uri)
-        case types.ResourceTemplate():
-            return str(definition.uri_template)
-    if not is_legal(definition.name):
-        raise ValueError(f"{definition.name!r} is no legal name")
-    return str(definition.name)
+def _matcher(template: str) -> Callable[[str], dict[str, Any] | None]:
+    """Whether a URI may be one of a template, for the plugin to tell when it is awake."""
+    start = template.partition("{")[0]
+    return lambda uri: {} if uri.startswith(start) else None
 
 
 async def _asleep(arguments: Any, context: Any) -> Any:

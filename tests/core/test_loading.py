@@ -421,9 +421,7 @@ def test_fifty_shuffled_load_orders_give_one_catalogue(
         monkeypatch.setattr(metadata, "entry_points", lambda group: list(found))
         app = build_with()
         lists = [app.registry.tools, app.registry.resources, app.registry.prompts]
-        catalogues.add(
-            json.dumps([[c.definition.model_dump(mode="json") for c in m.values()] for m in lists])
-        )
+        catalogues.add(json.dumps([[dict(c.definition) for c in m.values()] for m in lists]))
 
     assert len(catalogues) == 1
     assert "alpha_answer" in catalogues.pop()

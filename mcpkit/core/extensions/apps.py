@@ -54,6 +54,6 @@ def apps_extension(components: Iterable[Component]) -> Extension | None:
 def _page(component: Component) -> str | None:
     if component.kind != "tool":
         return None
-    ui = (component.definition.meta or {}).get("ui")
+    ui = component.definition.get("_meta", {}).get("ui")
     page = ui.get("resourceUri") if isinstance(ui, Mapping) else None
     return page if isinstance(page, str) else None

@@ -17,6 +17,7 @@ from mcpkit.core.extensions import SKILLS
 from mcpkit.core.lists import hints, paginate
 from mcpkit.core.settings import ListSettings
 from mcpkit.core.skills import Skill, SkillFile
+from mcpkit.core.wire import wired
 
 DIRECTORY = "inode/directory"
 """MIME type of a folder."""
@@ -46,7 +47,7 @@ def skill_components(skills: Iterable[Skill], plugin: str) -> Iterator[Component
                 plugin=plugin,
                 name=file.uri,
                 exposed=file.uri,
-                definition=definition,
+                definition=wired(definition),
                 run=_Reader(file),
                 listed=is_manifest,
             )
@@ -116,8 +117,7 @@ class _Answers:
         return self._kept({"resources": page}, cursor)
 
     def _kept(self, result: dict[str, Any], cursor: str | None) -> dict[str, Any]:
-        hint = hints((), self.settings.ttl)
-        result |= {"ttlMs": hint["ttl_ms"], "cacheScope": hint["cache_scope"]}
+        result |= hints((), self.settings.ttl)
         return result if cursor is None else {**result, "nextCursor": cursor}
 
 

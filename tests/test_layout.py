@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "groups",
             "naming",
             "peers",
+            "plain",
             "settings",
             "suggestions",
             "tasks",

@@ -22,6 +22,7 @@ from mcpkit.core.declarations import (
     ResourceDeclaration,
     ToolDeclaration,
 )
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import (
     ArgumentsError,
     OutputError,
@@ -29,10 +30,13 @@ from mcpkit.core.errors import (
 )
 from mcpkit.core.extensions.apps import tool_meta
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
+from mcpkit.core.plain import is_plain
 from mcpkit.core.resources import build_resource
-from mcpkit.core.schemas import check_input_schema, checker
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wire import wired
+
+check_input_schema = deferred("mcpkit.core.schemas:check_input_schema")
+checker = deferred("mcpkit.core.schemas:checker")
 
 MAX_COMPLETIONS = 100
 """Most values of one completion (specification, server/utilities/completion)."""
@@ -126,7 +130,8 @@ def _input(
     if declaration.input_schema is None:
         schema = {**tool.parameters, "additionalProperties": False}
         schema.setdefault("properties", {})
-        check_input_schema(declaration.name, schema)
+        if not is_plain(schema):
+            check_input_schema(declaration.name, schema)
 
         def spread(arguments: Mapping[str, Any]) -> dict[str, Any]:
             refuse_unknown(arguments, schema["properties"])

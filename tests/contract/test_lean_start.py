@@ -124,3 +124,4 @@ def test_the_first_call_imports_what_it_needs(host: Host) -> None:
 
     assert answers[-1]["result"]["content"][0]["text"] == "late"
     assert "mcpkit_plugin_clock" in modules
+    assert "jsonschema" not in modules

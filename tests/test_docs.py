@@ -31,7 +31,9 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def commands(group: click.Group, prefix: str) -> Iterator[str]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group) and command.commands:
             yield from commands(command, f"{prefix} {name}")
         else:
@@ -249,6 +251,6 @@ def test_commands_of_the_readme_run(run: Run, line: str) -> None:
 def test_serve_commands_of_the_readme_have_options_that_exist(line: str) -> None:
     _, _, *arguments = shlex.split(line)
 
-    serve = cli.commands["serve"]
+    serve = cli.get_command(click.Context(cli), "serve")
     with serve.make_context("serve", arguments) as context:
         assert context.params is not None

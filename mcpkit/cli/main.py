@@ -14,17 +14,7 @@ from typing import NoReturn
 import click
 
 from mcpkit import __version__
-from mcpkit.cli.call import call, prompt, read
-from mcpkit.cli.catalogue import catalogue
-from mcpkit.cli.completion import completion
-from mcpkit.cli.components import prompts, resources, tools
-from mcpkit.cli.extra import extra
-from mcpkit.cli.groups import SuggestingGroup
-from mcpkit.cli.new import new
-from mcpkit.cli.plugins import plugins
-from mcpkit.cli.serve import serve
-from mcpkit.cli.settings import settings
-from mcpkit.cli.shared import shared
+from mcpkit.cli.groups import LaterGroup
 from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
 from mcpkit.shared.hosting import tell_exit
 
@@ -32,9 +22,28 @@ FAILED = 1
 WRONG = 2
 INTERRUPTED = 130
 
+COMMANDS = {
+    "call": "mcpkit.cli.call:call",
+    "catalogue": "mcpkit.cli.catalogue:catalogue",
+    "completion": "mcpkit.cli.completion:completion",
+    "new": "mcpkit.cli.new:new",
+    "plugins": "mcpkit.cli.plugins:plugins",
+    "prompt": "mcpkit.cli.call:prompt",
+    "prompts": "mcpkit.cli.components:prompts",
+    "read": "mcpkit.cli.call:read",
+    "resources": "mcpkit.cli.components:resources",
+    "serve": "mcpkit.cli.serve:serve",
+    "settings": "mcpkit.cli.settings:settings",
+    "shared": "mcpkit.cli.shared:shared",
+    "tools": "mcpkit.cli.components:tools",
+    "x": "mcpkit.cli.extra:extra",
+}
+"""Each is imported when it is asked for: a host waits for `serve`, and needs no other."""
+
 
 @click.group(
-    cls=SuggestingGroup,
+    cls=LaterGroup,
+    later=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: mcpkit plugins list, then: mcpkit serve --transport streamable-http",
 )
@@ -44,25 +53,6 @@ def cli() -> None:
 
     Plugins are installed with pip; their tools, resources and prompts are served to any MCP client.
     """
-
-
-for command in (
-    serve,
-    plugins,
-    tools,
-    resources,
-    prompts,
-    call,
-    read,
-    prompt,
-    settings,
-    new,
-    extra,
-    catalogue,
-    shared,
-    completion,
-):
-    cli.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

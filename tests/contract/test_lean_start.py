@@ -113,6 +113,7 @@ def test_a_start_from_catalogues_imports_little_beside_the_sdk(host: Host) -> No
         if name.startswith("mcpkit.core.")
         and name.split(".")[2] in {"loading", "validation", "building", "schemas", "tasks"}
     }
+    assert not {"mcpkit.cli.call", "mcpkit.cli.plugins", "mcpkit.cli.new"} & modules
     transports = {name for name in modules if name.startswith("mcpkit.core.transports.")}
     assert not {name.rpartition(".")[2] for name in transports} & {"http", "sse", "websocket"}
 

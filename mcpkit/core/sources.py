@@ -117,7 +117,10 @@ def _read_file(path: Path | None, directory: Path) -> tuple[Mapping[str, Any], s
 
 def _section(path: Path) -> Mapping[str, Any]:
     try:
-        content: dict[str, Any] = parse_toml(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if path.name == "pyproject.toml" and "mcpkit" not in text:
+            return {}  # a project's own file, which says nothing to us
+        content: dict[str, Any] = parse_toml(text)
     except ValueError as exc:  # of TOML or of UTF-8
         raise SettingsError(
             f"{path.name} is not valid TOML: {exc}", hint=f"Mend {path.name} at that line"

@@ -71,6 +71,24 @@ def test_the_environment_speaks_lists_tables_and_json(read: Read) -> None:
     assert effective.origin("plugins.weather.units") == "environment MCPKIT_PLUGINS__WEATHER__UNITS"
 
 
+def test_an_object_in_a_variable_is_a_section_and_an_exact_name_is_stronger(read: Read) -> None:
+    effective = read(MCPKIT_HTTP='{"port": 1, "host": "localhost"}', MCPKIT_HTTP__PORT="2")
+
+    assert (effective.settings.http.port, effective.settings.http.host) == (2, "localhost")
+    assert effective.origin("http.host") == "environment MCPKIT_HTTP"
+    assert effective.origin("http.port") == "environment MCPKIT_HTTP__PORT"
+
+
+def test_text_that_looks_like_json_stays_text_where_text_is_wanted(read: Read) -> None:
+    settings = read(MCPKIT_INSTRUCTIONS='["be", "brief"]').settings
+
+    assert settings.instructions == '["be", "brief"]'
+
+
+def test_a_pyproject_that_says_nothing_to_us_is_not_parsed(read: Read) -> None:
+    assert read(pyproject="[tool.other]\nbroken = \n").settings.name == "mcpkit"
+
+
 def test_keys_may_be_a_list(read: Read) -> None:
     settings = read(MCPKIT_AUTH__API_KEYS=f"{KEY},{KEY}2").settings
 

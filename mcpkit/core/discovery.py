@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from importlib import metadata
+
+import importlib_metadata
+from importlib_metadata import IDistribution
 
 from mcpkit.core.distributions import is_editable, name_and_version
 from mcpkit.core.errors import PluginContractError, SettingsError
@@ -29,7 +31,7 @@ def discover() -> list[PluginRecord]:
     """
     found = {
         (point.name, record.distribution, point.value): record
-        for point in metadata.entry_points(group=GROUP)
+        for point in importlib_metadata.entry_points(group=GROUP)
         for record in [_record(point)]
     }
     records = [found[key] for key in sorted(found, key=lambda key: tuple(map(str, key)))]
@@ -95,7 +97,7 @@ def select(
             record.disable("It is not in plugins_allow")
 
 
-def _record(point: metadata.EntryPoint) -> PluginRecord:
+def _record(point: importlib_metadata.EntryPoint) -> PluginRecord:
     """Read what the distribution's metadata tells of one entry point."""
     distribution = point.dist
     record = PluginRecord(name=point.name, entry_point=point.value)
@@ -112,7 +114,7 @@ def _record(point: metadata.EntryPoint) -> PluginRecord:
     return record
 
 
-def _describe(record: PluginRecord, distribution: metadata.Distribution) -> None:
+def _describe(record: PluginRecord, distribution: IDistribution) -> None:
     """Fill in what the metadata says; a broken installation fails this plugin alone."""
     record.location = str(distribution.locate_file(""))
     try:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import metadata
+
+import importlib_metadata
+from importlib_metadata import IDistribution
 
 HEADERS = re.compile(r"^(Name|Version):(.*)$", re.MULTILINE)
 
 
-def name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
+def name_and_version(distribution: IDistribution) -> tuple[str, str]:
     """Read the two headers that are needed; parse the rest only where they are not plain.
 
     Raises:
@@ -34,10 +36,10 @@ def version_of(name: str) -> str:
     Raises:
         PackageNotFoundError: It is not.
     """
-    return name_and_version(metadata.distribution(name))[1]
+    return name_and_version(importlib_metadata.distribution(name))[1]
 
 
-def is_editable(distribution: metadata.Distribution) -> bool:
+def is_editable(distribution: IDistribution) -> bool:
     """Whether pip installed it with `--editable` (PEP 610, `direct_url.json`)."""
     try:
         origin = json.loads(distribution.read_text("direct_url.json") or "{}")

@@ -7,7 +7,6 @@ are never shown.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from mcpkit.core.suggestions import did_you_mean
 describe_errors = deferred("mcpkit.core.wording:describe_errors")
 dotenv_values = deferred("dotenv:dotenv_values")
 parse_toml = deferred("tomllib:loads")
+read_environment = deferred("mcpkit.core.environment:read_environment")
 
 PREFIX = "MCPKIT_"
 """What the name of every environment variable of ours starts with."""
@@ -81,19 +81,20 @@ def read_settings(
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
 
-    def take(found: Mapping[str, Any], origin: str) -> None:
+    def take(found: Mapping[str, Any], origin: Mapping[str, str] | str) -> None:
         for leaf, value in _flatten(found):
             _forget(leaf, values, origins)
             values[leaf] = value
-            origins[leaf] = origin
+            origins[leaf] = origin if isinstance(origin, str) else _origin(leaf, origin) or FILE
 
     take(*_read_file(path, where))
     dotenv = where / ".env"
-    named = dotenv_values(dotenv) if dotenv.is_file() else {}
-    environments = {".env": {key: value or "" for key, value in named.items()}}
-    for source, environ in {**environments, "environment": os.environ}.items():
-        for key, value, origin in _environment(environ, source):
-            take({key: value}, origin)
+    if dotenv.is_file():
+        named = {key: value or "" for key, value in dotenv_values(dotenv).items()}
+        if names := _names(named, ".env"):
+            take(read_environment(PREFIX, DELIMITER, dotenv), names)
+    if names := _names(os.environ, "environment"):
+        take(read_environment(PREFIX, DELIMITER), names)
     take(_nest(overrides or {}), COMMAND_LINE)
     return Effective(settings=_validate(_nest(values), origins), values=values, origins=origins)
 
@@ -135,17 +136,14 @@ def _section(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _environment(environ: Mapping[str, str], source: str) -> Iterator[tuple[str, Any, str]]:
-    """Read settings from environment variables.
-
-    Yields:
-        The dotted path of a setting, its value and its origin; `MCPKIT_HTTP` comes before
-        `MCPKIT_HTTP__PORT`, which is more exact.
+def _names(environ: Mapping[str, str], source: str) -> dict[str, str]:
+    """Tell the origin of each setting in an environment, and refuse misspelt names.
 
     Raises:
         SettingsError: A variable with our prefix is no setting.
     """
-    for name in sorted(environ, key=str.upper):
+    origins: dict[str, str] = {}
+    for name in sorted(environ):
         upper = name.upper()
         if not upper.startswith(PREFIX) or upper == SETTINGS_PATH:
             continue
@@ -156,36 +154,8 @@ def _environment(environ: Mapping[str, str], source: str) -> Iterator[tuple[str,
                 f"{source} {name} is no setting{did_you_mean(upper, [*known, SETTINGS_PATH])}",
                 hint="`mcpkit settings show` lists all settings",
             )
-        yield ".".join(path), _decode(_wanted(path), environ[name]), f"{source} {name}"
-
-
-def _wanted(path: list[str]) -> str | None:
-    """The type of a setting as it is written; None for what a plugin's own model knows."""
-    model: type[BaseModel] | None = Settings
-    annotation: Any = None
-    for key in path:
-        field = model.model_fields.get(key) if model is not None else None
-        annotation = None if field is None else field.annotation
-        model = annotation if _is_model(annotation) else None
-    return None if annotation is None else "section" if model else str(annotation)
-
-
-def _decode(wanted: str | None, value: str) -> Any:
-    """Decode a value of the environment where more than a string is wanted.
-
-    JSON when it looks like an array or object; else a comma-separated list where a tuple is
-    wanted. Everything else stays a string, which pydantic converts.
-    """
-    if wanted is not None and not any(word in wanted for word in ("section", "tuple", "dict")):
-        return value
-    if value.lstrip()[:1] in {"[", "{"}:
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value  # validation says what is wrong, and where it was set
-    if wanted is not None and "tuple" in wanted:
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
+        origins[".".join(path)] = f"{source} {name}"
+    return origins
 
 
 def paths(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:

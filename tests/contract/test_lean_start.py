@@ -14,7 +14,9 @@ pytestmark = pytest.mark.contract
 SDK = "import mcp.server.lowlevel, mcp.server.stdio"
 """What the SDK's smallest server imports."""
 
-SERVE = "from mcpkit.cli.main import run\nassert run(['serve']) == 0"
+SERVE = (
+    "from mcpkit.cli.main import run\nassert run(['serve', '--set', 'plugins_allow=[\"clock\"]']) == 0"
+)
 
 PLUGIN = """
 from mcpkit import Plugin
@@ -28,7 +30,7 @@ def now(place: str = "here") -> str:
     return "late"
 """
 
-OURS = {"mcpkit", "pluggy", "uvloop"}
+OURS = {"importlib_metadata", "lazy_importer", "mcpkit", "pluggy", "uvloop", "zipp"}
 """What a start imports beside the SDK and the standard library: all of it is needed over stdio."""
 
 CONVERSATION: list[dict[str, Any]] = [
@@ -61,7 +63,6 @@ class Host:
         self.folder = folder
         self.env = {
             **kept,
-            "MCPKIT_PLUGINS_ALLOW": "clock",
             "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)]),
             "XDG_CACHE_HOME": str(folder / "cache"),
         }

@@ -413,12 +413,12 @@ def test_fifty_shuffled_load_orders_give_one_catalogue(
     catalogues = set()
     rng = random.Random(7)
 
-    from importlib import metadata
+    import importlib_metadata
 
-    found = list(metadata.entry_points(group="mcpkit.plugins"))
+    found = list(importlib_metadata.entry_points(group="mcpkit.plugins"))
     for _ in range(50):
         rng.shuffle(found)
-        monkeypatch.setattr(metadata, "entry_points", lambda group: list(found))
+        monkeypatch.setattr(importlib_metadata, "entry_points", lambda group: list(found))
         app = build_with()
         lists = [app.registry.tools, app.registry.resources, app.registry.prompts]
         catalogues.add(json.dumps([[dict(c.definition) for c in m.values()] for m in lists]))

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.contract
 SDK = "import mcp.server.lowlevel, mcp.server.stdio"
 """What the SDK's smallest server imports."""
 
-SERVE = (
-    "from mcpkit.cli.main import run\nassert run(['serve', '--set', 'plugins_allow=[\"clock\"]']) == 0"
-)
+COMMAND = ["serve", "--set", 'plugins_allow=["clock"]']
+
+SERVE = f"from mcpkit.cli.main import run\nassert run({COMMAND!r}) == 0"
 
 PLUGIN = """
 from mcpkit import Plugin

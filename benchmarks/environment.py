@@ -5,6 +5,7 @@ into wheels and installed by pip into a folder of their own for each scenario.
 """
 
 import base64
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -24,6 +25,9 @@ PEERS = (
 )
 """Installed beside mcpkit; pandas and openai are what heavy plugins import."""
 
+REQUIRED = ("cronsim==2.8", "python-dateutil==2.9.0.post0")
+"""What the bundled plugins need beyond that."""
+
 MODULE = '''"""Plugin {number} of a benchmark."""
 
 {imports}from mcpkit import Plugin
@@ -34,19 +38,39 @@ plugin = Plugin()
 TOOL = '''
 
 @plugin.tool()
-def tool_{number}(text: str, count: int = 1, loud: bool = False) -> str:
+{kind} tool_{number}(text: str, count: int = 1, loud: bool = False) -> str:
     """Say a text {number} times over, loudly if wanted."""
     return text * count
 '''
+"""Tools with even numbers are sync functions, the others async ones."""
+
+MIDDLEWARE = """
+
+async def let_pass(call, call_next):
+    return await call_next(call)
+
+
+@plugin.hookimpl
+def mcpkit_middleware(settings):
+    return [let_pass]
+"""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Installed plugins: how many, with how many tools in all, and what the first ones import."""
+    """Installed plugins.
+
+    Attributes:
+        plugins: How many.
+        tools: How many they have in all.
+        heavy: What the first ones import, one each.
+        middleware: Whether the first one puts middleware around all calls.
+    """
 
     plugins: int
     tools: int
     heavy: tuple[str, ...] = ()
+    middleware: bool = False
 
     @property
     def name(self) -> str:
@@ -58,7 +82,9 @@ class Scenario:
     def folder(self) -> Path:
         """Where its plugins are installed."""
         key = f"{self.plugins}-{self.tools}" + "".join(f"-{name}" for name in self.heavy)
-        return BUILD / "scenarios" / key
+        key += "-middleware" if self.middleware else ""
+        edition = sha256((MODULE + TOOL + MIDDLEWARE).encode()).hexdigest()[:8]
+        return BUILD / "scenarios" / f"{key}-{edition}"
 
 
 def python() -> str:
@@ -70,13 +96,8 @@ def prepare() -> None:
     """Make the environment: a fresh wheel of mcpkit, the peers, bytecode for all."""
     if not Path(python()).exists():
         _run(sys.executable, "-m", "venv", str(BUILD / "venv"))
-        _pip("install", *PEERS)
-    wheels = BUILD / "wheels"
-    _run(
-        *(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels)),
-        str(ROOT),
-    )
-    newest = max(wheels.glob("mcpkit-*.whl"), key=lambda path: path.stat().st_mtime)
+    _pip("install", *PEERS, *REQUIRED)
+    newest = _built(ROOT)
     _pip("install", str(newest))
     _pip("install", "--force-reinstall", "--no-deps", str(newest))
     _run(python(), "-m", "compileall", "-q", "-x", "template", str(BUILD / "venv" / "lib"))
@@ -96,13 +117,39 @@ def install(scenario: Scenario) -> Path:
     return folder
 
 
+def install_bundled(name: str) -> Path:
+    """Install a plugin of this repository, as it is now.
+
+    Returns:
+        The folder to put on `PYTHONPATH`.
+    """
+    folder = BUILD / "bundled" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    _pip("install", "--no-deps", "--target", str(folder), str(_built(ROOT / "plugins" / name)))
+    _run(python(), "-m", "compileall", "-q", str(folder))
+    return folder
+
+
+def _built(project: Path) -> Path:
+    """Build the wheel of a project."""
+    folder = BUILD / "wheels" / project.name
+    shutil.rmtree(folder, ignore_errors=True)
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation")
+    _run(*build, "--outdir", str(folder), str(project))
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 def _wheel(scenario: Scenario, number: int) -> Path:
     """Write the wheel of one plugin (PEP 427)."""
     name = f"bench_{number:03}"
     share = range(number, scenario.tools, scenario.plugins)
     imports = f"import {scenario.heavy[number]}\n\n" if number < len(scenario.heavy) else ""
     code = MODULE.format(number=number, imports=imports)
-    code += "".join(TOOL.format(number=tool) for tool in share)
+    code += MIDDLEWARE if scenario.middleware and number == 0 else ""
+    code += "".join(
+        TOOL.format(kind="async def" if tool % 2 else "def", number=tool) for tool in share
+    )
     info = f"mcpkit_plugin_{name}-1.0.dist-info"
     files = {
         f"mcpkit_plugin_{name}.py": code,

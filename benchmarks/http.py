@@ -1,229 +1,167 @@
 """Over streamable HTTP: requests a second on one core, with the load from another.
 
-The load generator is wrk (Debian's package), so that it is not what limits.
+Each round starts every server anew, then asks the questions one by one, of each contestant in turn.
 """
 
-import json
-import os
-import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 
-import httpx2
+from benchmarks.environment import Scenario
+from benchmarks.measuring import Figure, Table, progress
+from benchmarks.requests import LEGACY, MODERN, Check, Request, legacy, modern
+from benchmarks.serving import Contestant, Running, ours, peer, served
+from benchmarks.wrk import Load, load
 
-from benchmarks.environment import BUILD, Scenario, install, python
-from benchmarks.measuring import Table, cores, take_turns
+SMALL = "hello"
+LARGE = "x" * 10_000
 
-PEERS = Path(__file__).parent / "servers" / "http_peers.py"
-SECONDS = 2
-BEST = "SDK, best configuration"
-MODERN = "2026-07-28"
-LEGACY = "2025-11-25"
-
-LUA = """
-wrk.method = "POST"
-wrk.body = [==[{body}]==]
-{headers}
-local bad = 0
-function response(status, headers, body)
-  if status ~= 200 or string.find(body, '"error"') then bad = bad + 1 end
-end
-"""
-
-
-@contextmanager
-def served(command: list[str], port: int, env: dict[str, str]) -> Iterator[str]:
-    """Run a server on the first core until it is no longer needed."""
-    pinned = ["taskset", "-c", str(cores()[0]), *command]
-    server = subprocess.Popen(
-        pinned, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
-        _wait_for(server, port)
-        yield f"http://127.0.0.1:{port}/mcp"
-    finally:
-        server.terminate()
-        try:
-            server.wait(5)
-        except subprocess.TimeoutExpired:  # some peers wait for sessions to end
-            server.kill()
-            server.wait(5)
-
-
-def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    server.kill()
-    assert server.stderr is not None
-    sys.exit(f"{server.args} does not listen: {server.stderr.read().decode()[-2000:]}")
-
-
-def modern(method: str, **params: Any) -> tuple[dict[str, str], dict[str, Any]]:
-    """Headers and body of a request of the stateless protocol."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": MODERN,
-        "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
-    if "name" in params:
-        headers["Mcp-Name"] = params["name"]
-    return headers, {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": method,
-        "params": {**params, "_meta": meta},
-    }
-
-
-def legacy(url: str, method: str, **params: Any) -> tuple[dict[str, str], dict[str, Any]]:
-    """Headers and body of a request in a session, which is opened for it."""
-    hello = {
-        "protocolVersion": LEGACY,
-        "capabilities": {},
-        "clientInfo": {"name": "bench", "version": "1"},
-    }
-    accept = {"Accept": "application/json, text/event-stream"}
-    with httpx2.Client(headers=accept) as http:
-        body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}
-        opened = http.post(url, json=body)
-        opened.raise_for_status()
-        headers = {
-            "MCP-Protocol-Version": LEGACY,
-            "Mcp-Session-Id": opened.headers["mcp-session-id"],
-        }
-        ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        http.post(url, json=ready, headers=headers).raise_for_status()
-    return headers, {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-
-
-def load(url: str, request: tuple[dict[str, str], dict[str, Any]], connections: int) -> float:
-    """Requests a second; fails loudly when an answer is not what was asked for."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        sys.exit("wrk is needed to make a load: apt-get install wrk")
-    headers, body = request
-    headers = {
-        **headers,
-        "Content-Type": "application/json",
-        "Accept": "application/json, text/event-stream",
-    }
-    with httpx2.Client() as http:
-        probe = http.post(url, json=body, headers=headers)
-        if probe.status_code != 200 or '"error"' in probe.text or '"isError":true' in probe.text:
-            sys.exit(f"{url} answers {probe.status_code}: {probe.text[:500]}")
-    lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
-    script = BUILD / "load.lua"
-    script.write_text(LUA.format(body=json.dumps(body), headers=lines))
-    common = [wrk, "-t", "1", "-c", str(connections), "--timeout", "30s", "-s", str(script)]
-    pinned = ["taskset", "-c", str(cores()[-1])]
-    subprocess.run([*pinned, *common, "-d", "1s", url], capture_output=True, check=True)
-    done = subprocess.run(
-        [*pinned, *common, "-d", f"{SECONDS}s", url], capture_output=True, text=True, check=True
-    )
-    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        sys.exit(f"The load on {url} failed:\n{done.stdout}")
-    match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-    if match is None or not float(match[1]):
-        sys.exit(f"Nothing was measured at {url}; wrk said: {done.stdout}")
-    return float(match[1])
-
-
-def environment(scenario: Scenario | None = None) -> dict[str, str]:
-    """The environment of a server."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MCPKIT_")}
-    plugins = str(install(scenario)) if scenario else ""
-    return {**kept, "PYTHONPATH": plugins, "XDG_CACHE_HOME": str(BUILD / "cache")}
-
-
-def ours(port: int, *arguments: str) -> list[str]:
-    """The command of mcpkit, as installed."""
-    command = str(Path(python()).with_name("mcpkit"))
-    return [command, "serve", "-t", "streamable-http", "--port", str(port), *arguments]
-
-
-Ask = Callable[[str], tuple[dict[str, str], dict[str, Any]]]
-"""Makes the request for the server at a URL."""
-
-
-def _measure(
-    command: Callable[[int], list[str]],
-    ask: Ask,
-    connections: int,
-    scenario: Scenario | None = None,
-) -> Callable[[], float]:
-    def measure() -> float:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        with served(command(port), port, environment(scenario)) as url:
-            return load(url, ask(url), connections)
-
-    return measure
-
-
-def _call(tool: str, era: str, text: str) -> Ask:
-    def ask(url: str) -> tuple[dict[str, str], dict[str, Any]]:
-        call = {"name": tool, "arguments": {"text": text}}
-        return modern("tools/call", **call) if era == MODERN else legacy(url, "tools/call", **call)
-
-    return ask
-
-
-CALLS = (
-    (MODERN, 1, "hello"),
-    (MODERN, 16, "hello"),
-    (MODERN, 64, "hello"),
-    (MODERN, 16, "x" * 10_000),
-    (LEGACY, 16, "hello"),
+BEST = peer("SDK, best configuration", "sdk_best")
+SHIPPED = peer("SDK, as shipped", "sdk_as_shipped")
+FASTMCP = peer("FastMCP, as shipped", "fastmcp_as_shipped")
+LIMIT = peer("bare Starlette (the limit)", "starlette_echo")
+OURS = ours("mcpkit, as shipped", Scenario(1, 3))
+OURS_JSON = ours("mcpkit, JSON answers", Scenario(1, 3), MCPKIT_HTTP__JSON_RESPONSE="true")
+OURS_MANY = ours(
+    "mcpkit, 100 plugins, 500 tools, eager, with middleware",
+    Scenario(100, 500, middleware=True),
+    "--eager",
 )
-"""Era, connections, and the text that comes back."""
+
+SYNC = "Handlers are sync functions, which the SDK, FastMCP and mcpkit all run in threads."
+ASYNC = "Handlers are async functions, which run on the event loop."
+FORMS = (
+    "mcpkit, the SDK and FastMCP as shipped answer an event stream in this era; "
+    "the SDK's best configuration and mcpkit with `http.json_response` answer JSON."
+)
+
+Ask = Callable[[Running, int], Request]
+"""Makes the request for a server, and for a number of connections."""
 
 
-def measure_calls(rounds: int, combinations: Sequence[tuple[str, int, str]] = CALLS) -> list[Table]:
+@dataclass(frozen=True)
+class Question:
+    """What is asked of several contestants.
+
+    Attributes:
+        title: Of its table.
+        ask: Makes the request.
+        connections: How many ask at once.
+        contestants: Who are asked; the first is the reference.
+        note: A sentence for the reader.
+    """
+
+    title: str
+    ask: Ask
+    connections: int
+    contestants: tuple[Contestant, ...]
+    note: str = ""
+
+
+def calls_title(era: str, connections: int, text: str) -> str:
+    """What the table of some calls is called."""
+    plural = "s" if connections > 1 else ""
+    return f"HTTP calls, {era}, {connections} connection{plural}, {len(text):,} bytes of text"
+
+
+def lists_title(tools: int) -> str:
+    """What the table of some lists is called."""
+    return f"`tools/list` over HTTP with {tools:,} tools, {MODERN}"
+
+
+def measure_calls(rounds: int) -> list[Table]:
     """Calls a second, by era, connections and size of the text that comes back."""
-    tables = []
-    for era, connections, text in combinations:
-        echo = _call("echo", era, text)
-        own = _call("bench_000_tool_0", era, text)
-        measures = {
-            BEST: _measure(_peer("sdk_best"), echo, connections),
-            "SDK, as shipped": _measure(_peer("sdk_as_shipped"), echo, connections),
-            "FastMCP, as shipped": _measure(_peer("fastmcp_as_shipped"), echo, connections),
-            "mcpkit, as shipped": _measure(ours, own, connections, Scenario(1, 3)),
-        }
-        if era == MODERN:
-            limit = _measure(_peer("starlette_echo"), echo, connections)
-            measures["bare Starlette (the limit)"] = limit
-        title = f"HTTP calls, {era}, {connections} connections, {len(text):,} bytes of text"
-        figures = take_turns(measures, rounds, warm=0)
-        tables.append(Table(title, "requests/s", BEST, figures, higher_is_better=True))
-    return tables
+    questions = []
+    for era, others, note in (
+        (MODERN, (OURS_JSON, LIMIT), SYNC),
+        (LEGACY, (OURS_JSON,), f"{SYNC} {FORMS}"),
+    ):
+        for text in (SMALL, LARGE):
+            for connections in (1, 16, 64):
+                contestants = (BEST, SHIPPED, FASTMCP, OURS, *others)
+                if (era, connections, text) == (MODERN, 16, SMALL):
+                    contestants += (OURS_MANY,)
+                title = calls_title(era, connections, text)
+                ask = partial(_call, era=era, text=text)
+                questions.append(Question(title, ask, connections, contestants, note))
+    title = f"{calls_title(MODERN, 16, SMALL)}, async handlers"
+    ask = partial(_call, era=MODERN, text=SMALL, is_async=True)
+    questions.append(Question(title, ask, 16, (BEST, SHIPPED, FASTMCP, OURS, OURS_JSON), ASYNC))
+    return _answers(questions, rounds)
 
 
 def measure_lists(rounds: int) -> list[Table]:
     """`tools/list` a second, by the number of tools."""
-    tables = []
+    questions = []
     for tools in (10, 100, 1000):
-        many = _measure(_peer("sdk_best", str(tools)), lambda url: modern("tools/list"), 4)
-        scenario = Scenario(10, tools)
-        own = _measure(ours, lambda url: modern("tools/list"), 4, scenario)
-        figures = take_turns({BEST: many, "mcpkit, as shipped": own}, rounds, warm=0)
-        title = f"`tools/list` over HTTP with {tools} tools, {MODERN}"
-        tables.append(Table(title, "requests/s", BEST, figures, higher_is_better=True))
-    return tables
+        contestants = (
+            peer(BEST.name, "sdk_best", str(tools)),
+            peer(FASTMCP.name, "fastmcp_as_shipped", str(tools)),
+            ours(OURS.name, Scenario(10, tools)),
+        )
+        ask = partial(_list, tools=tools)
+        questions.append(Question(lists_title(tools), ask, 4, contestants))
+    return _answers(questions, rounds, seconds=2)  # the slowest make six a second
 
 
-def _peer(name: str, *arguments: str) -> Callable[[int], list[str]]:
-    return lambda port: [python(), str(PEERS), name, str(port), *arguments]
+def _call(
+    server: Running, connections: int, *, era: str, text: str, is_async: bool = False
+) -> Request:
+    contestant = server.contestant
+    tool = contestant.async_tool if is_async else contestant.tool
+    check: Check = lambda result: result["content"] == [{"type": "text", "text": text}]  # noqa: E731
+    call = {"name": tool, "arguments": {"text": text}}
+    if era == MODERN:
+        return modern("tools/call", check, **call)
+    return legacy(server.url, connections, "tools/call", check, **call)
+
+
+def _list(server: Running, connections: int, *, tools: int) -> Request:
+    return modern("tools/list", lambda result: len(result["tools"]) == tools)
+
+
+def _answers(questions: Sequence[Question], rounds: int, seconds: int = 1) -> list[Table]:
+    """Ask all questions in each round, every one of its contestants in turn."""
+    loads: dict[tuple[str, str], list[Load]] = defaultdict(list)
+    for number in range(rounds):
+        progress(f"round {number + 1} of {rounds}: starting servers")
+        with ExitStack() as opened:
+            servers = {
+                contestant: opened.enter_context(served(contestant))
+                for contestant in dict.fromkeys(_contestants(questions))
+            }
+            for question in questions:
+                progress(f"round {number + 1} of {rounds}: {question.title}")
+                for contestant in question.contestants:
+                    server = servers[contestant]
+                    request = question.ask(server, question.connections)
+                    if question is _first(questions, contestant):
+                        load(server, request, question.connections)  # warms it up
+                    reached = load(server, request, question.connections, seconds)
+                    loads[question.title, contestant.name].append(reached)
+    return [_table(question, loads) for question in questions]
+
+
+def _contestants(questions: Iterable[Question]) -> Iterable[Contestant]:
+    for question in questions:
+        yield from question.contestants
+
+
+def _first(questions: Iterable[Question], contestant: Contestant) -> Question:
+    return next(question for question in questions if contestant in question.contestants)
+
+
+def _table(question: Question, loads: dict[tuple[str, str], list[Load]]) -> Table:
+    names = [contestant.name for contestant in question.contestants]
+    reached = {name: loads[question.title, name] for name in names}
+    return Table(
+        question.title,
+        "requests/s",
+        names[0],
+        [Figure(name, tuple(one.rate for one in reached[name])) for name in names],
+        higher_is_better=True,
+        notes=(question.note,) if question.note else (),
+        cpu=[Figure(name, tuple(one.cpu for one in reached[name])) for name in names],
+    )

@@ -5,6 +5,7 @@ import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Table:
         reference: The contestant that the others are divided by.
         figures: In order.
         higher_is_better: What a larger figure means.
+        notes: Sentences for the reader.
+        cpu: Microseconds of processor time for each request, in the same order; may be empty.
     """
 
     title: str
@@ -43,11 +46,20 @@ class Table:
     figures: Sequence[Figure]
     higher_is_better: bool = False
     notes: Sequence[str] = field(default_factory=tuple)
+    cpu: Sequence[Figure] = field(default_factory=tuple)
 
     def ratio(self, figure: Figure) -> float:
         """A contestant's figure, divided by the reference's of the same run."""
-        base = next(item for item in self.figures if item.contestant == self.reference)
-        return figure.median / base.median
+        return figure.median / median_of(self.figures, self.reference)
+
+    def cpu_ratio(self, figure: Figure) -> float:
+        """The same for its processor time."""
+        return figure.median / median_of(self.cpu, self.reference)
+
+
+def median_of(figures: Sequence[Figure], contestant: str) -> float:
+    """What one contestant reached."""
+    return next(figure.median for figure in figures if figure.contestant == contestant)
 
 
 def take_turns(
@@ -62,14 +74,18 @@ def take_turns(
     """
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(warm + rounds):
+        progress(f"round {number + 1} of {warm + rounds}")
         for name, measure in contestants.items():
             value = measure()
             if number >= warm:
                 samples[name].append(value)
-        sys.stderr.write(".")
-        sys.stderr.flush()
-    sys.stderr.write("\n")
     return [Figure(name, tuple(values)) for name, values in samples.items()]
+
+
+def progress(text: str) -> None:
+    """Tell whoever waits how far it is."""
+    sys.stderr.write(f"{datetime.now().astimezone():%H:%M:%S} {text}\n")
+    sys.stderr.flush()
 
 
 def cores() -> list[int]:

@@ -63,6 +63,13 @@ class Connection:
         assert self.process.stderr is not None
         sys.exit(f"{self.process.args} ended: {self.process.stderr.read().decode()[-2000:]}")
 
+    def take_result(self) -> None:
+        """Read one result, whichever it is; fail loudly when it is none."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if b'"result"' not in line or b'"isError":true' in line:
+            sys.exit(f"{self.process.args} answers {line!r}")
+
     def close(self) -> None:
         """End it."""
         assert self.process.stdin is not None
@@ -174,16 +181,15 @@ def _calls(
 
 def _keep(connection: Connection, call: dict[str, Any], in_flight: int, count: int) -> None:
     """Make `count` calls, so many at a time."""
-    assert connection.process.stdout is not None
     waiting = 0
     for _ in range(count):
         connection.send("tools/call", **call)
         waiting += 1
         if waiting >= in_flight:
-            connection.process.stdout.readline()
+            connection.take_result()
             waiting -= 1
     for _ in range(waiting):
-        connection.process.stdout.readline()
+        connection.take_result()
 
 
 def growth(figures: Iterable[Figure]) -> float:

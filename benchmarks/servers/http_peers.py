@@ -1,4 +1,7 @@
-"""The peers over streamable HTTP: `python http_peers.py NAME PORT`."""
+"""The peers over streamable HTTP: `python http_peers.py NAME PORT [TOOLS]`.
+
+Their tools take what the tools of the generated plugins take, one of them as an async function.
+"""
 
 import sys
 from typing import Any
@@ -6,52 +9,47 @@ from typing import Any
 import uvicorn
 
 
-def sdk_app(tools: int = 1, **options: Any) -> Any:
-    """The SDK's high-level server with a tool, or many."""
+def echo(text: str, count: int = 1, loud: bool = False) -> str:
+    """Say a text over and over, loudly if wanted."""
+    return text * count
+
+
+async def echo_async(text: str, count: int = 1, loud: bool = False) -> str:
+    """Say a text over and over, loudly if wanted."""
+    return text * count
+
+
+def fill(server: Any, tools: int) -> Any:
+    """Register the two tools, and more up to a number."""
+    server.tool()(echo)
+    server.tool()(echo_async)
+    for number in range(2, tools):
+        server.tool(name=f"tool_{number}")(echo)
+    return server
+
+
+def sdk_server(tools: int) -> Any:
+    """The SDK's high-level server."""
     from mcp.server.mcpserver import MCPServer
 
-    server = MCPServer("bench", version="1", log_level="WARNING")
-
-    @server.tool()
-    def echo(text: str) -> str:
-        """Say it."""
-        return text
-
-    for number in range(tools - 1):
-
-        @server.tool(name=f"tool_{number}")
-        def tool(text: str, count: int = 1, loud: bool = False) -> str:
-            """Say a text over and over, loudly if wanted."""
-            return text * count
-
-    return server, server.streamable_http_app(**options)
+    return fill(MCPServer("bench", version="1", log_level="WARNING"), tools)
 
 
-def sdk_as_shipped(port: int) -> None:
+def sdk_as_shipped(port: int, tools: str = "2") -> None:
     """As its documentation runs it."""
-    server, _ = sdk_app()
-    server.run(transport="streamable-http", port=port)
+    sdk_server(int(tools)).run(transport="streamable-http", port=port)
 
 
-def sdk_best(port: int, tools: str = "1") -> None:
+def sdk_best(port: int, tools: str = "2") -> None:
     """JSON answers, uvloop, httptools, no access log."""
-    _, app = sdk_app(int(tools), json_response=True)
-    uvicorn.run(
-        app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning"
-    )
+    serve(sdk_server(int(tools)).streamable_http_app(json_response=True), port)
 
 
-def fastmcp_as_shipped(port: int) -> None:
+def fastmcp_as_shipped(port: int, tools: str = "2") -> None:
     """As its documentation runs it."""
     from fastmcp import FastMCP
 
-    server = FastMCP("bench", version="1")
-
-    @server.tool
-    def echo(text: str) -> str:
-        """Say it."""
-        return text
-
+    server = fill(FastMCP("bench", version="1"), int(tools))
     server.run(transport="http", port=port, show_banner=False)
 
 
@@ -68,7 +66,11 @@ def starlette_echo(port: int) -> None:
         result = {"content": [{"type": "text", "text": text}]}
         return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "result": result})
 
-    app = Starlette(routes=[Route("/mcp", answer, methods=["POST"])])
+    serve(Starlette(routes=[Route("/mcp", answer, methods=["POST"])]), port)
+
+
+def serve(app: Any, port: int) -> None:
+    """Serve as fast as uvicorn can."""
     uvicorn.run(
         app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning"
     )

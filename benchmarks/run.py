@@ -4,12 +4,13 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import http, memory, report, stdio
+from benchmarks import http, imports, memory, report, stdio
 from benchmarks.environment import prepare
 from benchmarks.measuring import Table
 
 BENCHMARKS: dict[str, Callable[[int], list[Table]]] = {
     "cold-start": stdio.measure_cold_starts,
+    "imports": imports.measure_imports,
     "http-calls": http.measure_calls,
     "http-lists": http.measure_lists,
     "stdio-calls": stdio.measure_calls,

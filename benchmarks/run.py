@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import http, imports, memory, report, stdio
+from benchmarks import http, imports, memory, report, sessions, stdio
 from benchmarks.environment import prepare
 from benchmarks.measuring import Table
 
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Table]]] = {
     "http-lists": http.measure_lists,
     "stdio-calls": stdio.measure_calls,
     "memory": memory.measure_memory,
+    "sessions": sessions.measure_sessions,
 }
 
 

@@ -1,4 +1,4 @@
-"""The report: figures as a table in Markdown, and a plot, written to `docs/`."""
+"""The report: goals, figures as tables in Markdown, and a plot, written to `docs/`."""
 
 import json
 import platform
@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.environment import PEERS, ROOT, python
-from benchmarks.measuring import Table, cores
+from benchmarks.goals import goals_table
+from benchmarks.measuring import Figure, Table, cores
 
-PAGE = ROOT / "docs" / "benchmarks.md"
-PLOT = ROOT / "docs" / "benchmarks.svg"
+DOCS = ROOT / "docs"
+PLOT = "benchmarks.svg"
 
 HEAD = """# Benchmarks
 
@@ -19,12 +20,16 @@ How mcpkit compares, measured by `make bench` on {date}: {cores} cores, Python {
 All contestants of a table took turns in one run; figures are medians, and the ratio is to the
 reference in bold. The machine is noisy: read ratios, not figures.
 Peers: {peers}.
+"""
+
+PLOTTED = """
+## Ratios
 
 ![Ratios to the reference of each table](benchmarks.svg)
 """
 
 
-def write(tables: Sequence[Table]) -> None:
+def write(tables: Sequence[Table], folder: Path = DOCS) -> None:
     """Write page and plot."""
     head = HEAD.format(
         date=datetime.now(UTC).date(),
@@ -33,32 +38,71 @@ def write(tables: Sequence[Table]) -> None:
         system=platform.system(),
         peers=", ".join(PEERS),
     )
-    PAGE.write_text("\n".join([head, *map(_table, tables)]), "utf-8")
-    _plot(tables, PLOT)
+    parts = [head, goals_table(tables), PLOTTED.lstrip(), *map(_table, tables)]
+    _plot(tables, folder / PLOT)
+    (folder / "benchmarks.md").write_text("\n".join(parts), "utf-8")
+
+
+def printed(table: Table) -> str:
+    """A table for the terminal."""
+    lines = [f"{table.title} ({table.unit})"]
+    for number, figure in enumerate(table.figures):
+        cells = _cells(table, number, figure)
+        lines.append(f"  {figure.contestant:62}" + "".join(f"{cell:>10}" for cell in cells))
+    return "\n".join(lines)
+
+
+def shown(value: float) -> str:
+    """A figure with three digits that mean something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def ratio(value: float) -> str:
+    """A ratio with two digits that mean something."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def _table(table: Table) -> str:
     better = "more" if table.higher_is_better else "less"
-    lines = [
-        f"## {table.title}",
-        "",
-        f"| contestant | {table.unit} ({better} is better) | ratio |",
-        "|---|---|---|",
-    ]
-    for figure in table.figures:
+    columns = ["contestant", f"{table.unit} ({better} is better)", "ratio"]
+    if table.cpu:
+        columns += ["CPU µs per request", "ratio"]
+    lines = [f"## {table.title}", "", _row(columns), "|---" * len(columns) + "|"]
+    for number, figure in enumerate(table.figures):
         name = figure.contestant
-        shown = f"**{name}**" if name == table.reference else name
-        lines.append(f"| {shown} | {figure.median:,.0f} | {table.ratio(figure):.2f} |")
+        named = f"**{name}**" if name == table.reference else name
+        lines.append(_row([named, *_cells(table, number, figure)]))
     lines += ["", *table.notes, ""] if table.notes else [""]
     return "\n".join(lines)
+
+
+def _cells(table: Table, number: int, figure: Figure) -> list[str]:
+    cells = [shown(figure.median), ratio(table.ratio(figure))]
+    if table.cpu:
+        cpu = table.cpu[number]
+        cells += [shown(cpu.median), ratio(table.cpu_ratio(cpu))]
+    return cells
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _plot(tables: Sequence[Table], path: Path) -> None:
     """Let the environment of the benchmarks draw: it has matplotlib."""
     data = [
         {
-            "title": f"{table.title}: ratio to {table.reference}",
-            "bars": [[figure.contestant, table.ratio(figure)] for figure in table.figures],
+            "title": table.title.replace("`", ""),
+            "better": "more" if table.higher_is_better else "less",
+            "reference": table.reference.replace("`", ""),
+            "bars": [
+                [
+                    figure.contestant.replace("`", ""),
+                    table.ratio(figure),
+                    ratio(table.ratio(figure)),
+                ]
+                for figure in table.figures
+            ],
         }
         for table in tables
     ]

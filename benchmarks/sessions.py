@@ -4,7 +4,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import httpx2
@@ -63,13 +63,28 @@ def _settled(server: Running) -> int:
 
 @contextmanager
 def _opened(server: Running, count: int, *, with_stream: bool) -> Iterator[None]:
-    """Open sessions; their streams are closed in the end."""
+    """Open sessions; in the end, see that they are still open, and close their streams."""
     with httpx2.Client() as http:
         sessions = [open_session(http, server.url) for _ in range(count)]
-    streams = [_stream(server, headers) for headers in sessions] if with_stream else []
-    yield
-    for stream in streams:
-        stream.close()
+        streams = [_stream(server, headers) for headers in sessions] if with_stream else []
+        yield
+        for stream in streams:
+            _close(server, stream)
+        for headers in sessions:
+            ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+            answer = http.post(server.url, json=ping, headers=headers)
+            if answer.status_code != 200 or '"result"' not in answer.text:
+                sys.exit(f"{server.contestant.name} lost a session: {answer.text[:500]}")
+
+
+def _close(server: Running, stream: socket.socket) -> None:
+    """Close a stream that its server left open."""
+    stream.setblocking(False)
+    with stream, suppress(BlockingIOError):
+        while data := stream.recv(4096):
+            if b"\r\n0\r\n\r\n" in data:
+                break
+        sys.exit(f"{server.contestant.name} closed the stream of an idle session")
 
 
 def _stream(server: Running, headers: dict[str, str]) -> socket.socket:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.environment import Scenario
-from benchmarks.http import BEST, FASTMCP, OURS, OURS_JSON, SMALL, calls_title, lists_title
+from benchmarks.http import BEST, FASTMCP, OURS, SMALL, calls_title, lists_title
 from benchmarks.measuring import Figure, Table, median_of
 from benchmarks.requests import MODERN
 from benchmarks.stdio import growth
@@ -137,16 +137,13 @@ def goals_table(tables: Sequence[Table]) -> str:
 
 
 def _remarks(tables: Tables) -> list[str]:
-    """The rows of calls once more: by processor time, and with the SDK's best setting."""
+    """The rows of calls once more, by processor time."""
     ours_to_sdk = _of(CALLS, OURS.name, BEST.name, cpu=True)(tables)
     ours_to_fastmcp = _of(CALLS, OURS.name, FASTMCP.name, cpu=True)(tables)
-    json_to_sdk = _of(CALLS, OURS_JSON.name, BEST.name)(tables)
-    if ours_to_sdk is None or ours_to_fastmcp is None or json_to_sdk is None:
+    if ours_to_sdk is None or ours_to_fastmcp is None:
         return []
     told = (
         "By processor time, out of which the noise of the machine falls, the two rows of HTTP "
-        f"calls would read {1 / ours_to_sdk:.2f} x and {1 / ours_to_fastmcp:.2f} x. mcpkit is as "
-        "shipped there; with `http.json_response`, which the SDK's best configuration has on as "
-        f"well, the first would read {json_to_sdk:.2f} x."
+        f"calls would read {1 / ours_to_sdk:.2f} x and {1 / ours_to_fastmcp:.2f} x."
     )
     return [told, ""]

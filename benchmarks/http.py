@@ -4,7 +4,7 @@ Each round starts every server anew, then asks the questions one by one, of each
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,6 @@ SHIPPED = peer("SDK, as shipped", "sdk_as_shipped")
 FASTMCP = peer("FastMCP, as shipped", "fastmcp_as_shipped")
 LIMIT = peer("bare Starlette (the limit)", "starlette_echo")
 OURS = ours("mcpkit, as shipped", Scenario(1, 3))
-OURS_JSON = ours("mcpkit, JSON answers", Scenario(1, 3), MCPKIT_HTTP__JSON_RESPONSE="true")
 OURS_MANY = ours(
     "mcpkit, 100 plugins, 500 tools, eager, with middleware",
     Scenario(100, 500, middleware=True),
@@ -32,10 +31,6 @@ OURS_MANY = ours(
 
 SYNC = "Handlers are sync functions, which the SDK, FastMCP and mcpkit all run in threads."
 ASYNC = "Handlers are async functions, which run on the event loop."
-FORMS = (
-    "mcpkit, the SDK and FastMCP as shipped answer an event stream in this era; "
-    "the SDK's best configuration and mcpkit with `http.json_response` answer JSON."
-)
 
 Ask = Callable[[Running, int], Request]
 """Makes the request for a server, and for a number of connections."""
@@ -74,10 +69,7 @@ def lists_title(tools: int) -> str:
 def measure_calls(rounds: int) -> list[Table]:
     """Calls a second, by era, connections and size of the text that comes back."""
     questions = []
-    for era, others, note in (
-        (MODERN, (OURS_JSON, LIMIT), SYNC),
-        (LEGACY, (OURS_JSON,), f"{SYNC} {FORMS}"),
-    ):
+    for era, others in ((MODERN, (LIMIT,)), (LEGACY, ())):
         for text in (SMALL, LARGE):
             for connections in (1, 16, 64):
                 contestants = (BEST, SHIPPED, FASTMCP, OURS, *others)
@@ -85,10 +77,10 @@ def measure_calls(rounds: int) -> list[Table]:
                     contestants += (OURS_MANY,)
                 title = calls_title(era, connections, text)
                 ask = partial(_call, era=era, text=text)
-                questions.append(Question(title, ask, connections, contestants, note))
+                questions.append(Question(title, ask, connections, contestants, SYNC))
     title = f"{calls_title(MODERN, 16, SMALL)}, async handlers"
     ask = partial(_call, era=MODERN, text=SMALL, is_async=True)
-    questions.append(Question(title, ask, 16, (BEST, SHIPPED, FASTMCP, OURS, OURS_JSON), ASYNC))
+    questions.append(Question(title, ask, 16, (BEST, SHIPPED, FASTMCP, OURS), ASYNC))
     return _answers(questions, rounds)
 
 
@@ -162,6 +154,14 @@ def _table(question: Question, loads: dict[tuple[str, str], list[Load]]) -> Tabl
         names[0],
         [Figure(name, tuple(one.rate for one in reached[name])) for name in names],
         higher_is_better=True,
-        notes=(question.note,) if question.note else (),
+        notes=[" ".join(filter(None, (question.note, _forms(reached))))],
         cpu=[Figure(name, tuple(one.cpu for one in reached[name])) for name in names],
     )
+
+
+def _forms(reached: Mapping[str, Sequence[Load]]) -> str:
+    """Tell who answered how: an event stream costs more than JSON."""
+    streams = [name for name, loads in reached.items() if any(one.is_stream for one in loads)]
+    if not streams:
+        return "All answer JSON."
+    return f"Event streams come from: {'; '.join(streams)}. The others answer JSON."

@@ -75,7 +75,20 @@ def open_session(http: httpx2.Client, url: str) -> dict[str, str]:
     return ACCEPT | session
 
 
-def probe(url: str, request: Request) -> None:
+@dataclass(frozen=True)
+class Answer:
+    """What a good answer looks like.
+
+    Attributes:
+        is_stream: Whether it is an event stream, not JSON.
+        size: Bytes of its body.
+    """
+
+    is_stream: bool
+    size: int
+
+
+def probe(url: str, request: Request) -> Answer:
     """Ask once; fail loudly when the answer is not what was asked for."""
     with httpx2.Client(timeout=60) as http:
         headers = {**request.headers[0], "Content-Type": "application/json"}
@@ -83,12 +96,17 @@ def probe(url: str, request: Request) -> None:
     result = _result(answer) if answer.status_code == 200 else None
     if result is None or result.get("isError") or not request.check(result):
         sys.exit(f"{url} answers {answer.status_code}: {answer.text[:500]}")
+    return Answer(_is_stream(answer), len(answer.content))
+
+
+def _is_stream(answer: httpx2.Response) -> bool:
+    return answer.headers["content-type"].startswith("text/event-stream")
 
 
 def _result(answer: httpx2.Response) -> dict[str, Any] | None:
     """The result in a JSON body, or in the last event of a stream."""
     text = answer.text
-    if answer.headers["content-type"].startswith("text/event-stream"):
+    if _is_stream(answer):
         events = [line for line in text.splitlines() if line.startswith("data: {")]
         text = events[-1].removeprefix("data: ") if events else "{}"
     result = json.loads(text).get("result")

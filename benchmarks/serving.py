@@ -28,7 +28,6 @@ class Contestant:
         tool: Its sync tool that says its `text`.
         async_tool: The same as an async function.
         scenario: The plugins it finds installed.
-        settings: Further variables of its environment.
     """
 
     name: str
@@ -36,7 +35,6 @@ class Contestant:
     tool: str = "echo"
     async_tool: str = "echo_async"
     scenario: Scenario | None = None
-    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def peer(name: str, function: str, *arguments: str) -> Contestant:
     return Contestant(name, (python(), str(PEERS), function, "{port}", *arguments))
 
 
-def ours(name: str, scenario: Scenario, *arguments: str, **settings: str) -> Contestant:
+def ours(name: str, scenario: Scenario, *arguments: str) -> Contestant:
     """A server of mcpkit as installed, with sync and async tools of generated plugins."""
     command = str(Path(python()).with_name("mcpkit"))
     return Contestant(
@@ -80,7 +78,6 @@ def ours(name: str, scenario: Scenario, *arguments: str, **settings: str) -> Con
         tool="bench_000_tool_0",
         async_tool="bench_000_tool_1",
         scenario=scenario,
-        settings=tuple(settings.items()),
     )
 
 
@@ -129,4 +126,4 @@ def _environment(contestant: Contestant) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MCPKIT_")}
     plugins = str(install(contestant.scenario)) if contestant.scenario else ""
     cache = str(BUILD / "cache")
-    return {**kept, "PYTHONPATH": plugins, "XDG_CACHE_HOME": cache, **dict(contestant.settings)}
+    return {**kept, "PYTHONPATH": plugins, "XDG_CACHE_HOME": cache}

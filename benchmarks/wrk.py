@@ -13,8 +13,8 @@ from benchmarks.requests import Request, probe
 from benchmarks.serving import Running
 
 SECONDS = 1
-BUSY = 0.95
-"""Share of its core from which the load generator would be what limits."""
+LOOKED_INTO = 32_000
+"""Bytes up to which answers are read in the load generator; longer ones are only counted."""
 
 ID = "the id"
 """Stands for the number of the request, where the script puts it."""
@@ -34,14 +34,16 @@ function request()
   number = number + 1
   return wrk.format("POST", nil, headers[number % #headers + 1], before .. number .. after)
 end
-function response(status, headers, body)
+function look(status, headers, body)
   if status ~= 200 or string.find(body, '"error"', 1, true)
     or string.find(body, '"isError":true', 1, true) then bad = bad + 1 end
 end
+if {looks} then response = look end
 function done(summary)
   local sum = 0
   for _, thread in ipairs(threads) do sum = sum + thread:get("bad") end
-  io.write(string.format("Answers: %d, bad ones: %d\\n", summary.requests, sum))
+  io.write(string.format("Answers: %d, bad ones: %d, bytes: %d\\n",
+    summary.requests, sum, summary.bytes))
 end
 """
 
@@ -53,37 +55,46 @@ class Load:
     Attributes:
         rate: Requests a second.
         cpu: Microseconds of processor time that one took the server.
+        is_stream: Whether it answered event streams, not JSON.
     """
 
     rate: float
     cpu: float
+    is_stream: bool
 
 
 def load(server: Running, request: Request, connections: int, seconds: int = SECONDS) -> Load:
     """Ask over and over; fail loudly when an answer is not what was asked for."""
-    probe(server.url, request)
-    command = _command(server, request, connections, seconds)
+    good = probe(server.url, request)
+    looks = good.size <= LOOKED_INTO
+    command = _command(server, request, connections, seconds, looks=looks)
     busy, used = _children(), server.cpu_seconds()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     busy, used = _children() - busy, server.cpu_seconds() - used
-    answers = re.search(r"Answers: (\d+), bad ones: 0\n", done.stdout)
+    answers = re.search(r"Answers: (\d+), bad ones: 0, bytes: (\d+)\n", done.stdout)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     faulty = done.returncode or "Non-2xx" in done.stdout or "Socket errors" in done.stdout
     if faulty or answers is None or rate is None or not int(answers[1]):
         sys.exit(f"The load on {server.contestant.name} failed:\n{done.stdout}{done.stderr}")
-    if busy > BUSY * seconds:
-        sys.exit(f"wrk was what limited {server.contestant.name}: it used {busy:.2f} s of its core")
-    return Load(float(rate[1]), used / int(answers[1]) * 1e6)
+    if int(answers[2]) < 0.9 * good.size * int(answers[1]):
+        sys.exit(f"Answers of {server.contestant.name} were too short under load:\n{done.stdout}")
+    if busy > used:
+        sys.exit(f"wrk had more to do than {server.contestant.name}: {busy:.2f} s, {used:.2f} s")
+    return Load(float(rate[1]), used / int(answers[1]) * 1e6, good.is_stream)
 
 
-def _command(server: Running, request: Request, connections: int, seconds: int) -> list[str]:
+def _command(
+    server: Running, request: Request, connections: int, seconds: int, *, looks: bool
+) -> list[str]:
     wrk = shutil.which("wrk")
     if wrk is None:
         sys.exit("wrk is needed to make a load: apt-get install wrk")
     before, after = request.body(ID).split(f'"{ID}"')
     headers = ",\n".join(map(_lua, request.headers))
     script = BUILD / "load.lua"
-    script.write_text(LUA.format(before=before, after=after, headers=headers))
+    script.write_text(
+        LUA.format(before=before, after=after, headers=headers, looks=str(looks).lower())
+    )
     return [
         *("taskset", "-c", str(cores()[-1]), wrk, "-t", "1", "-c", str(connections)),
         *("--timeout", "30s", "-s", str(script), "-d", f"{seconds}s", server.url),

@@ -27,8 +27,8 @@ MARGIN, NAMES, BARS, GAP = 0.25, 3.5, 2.9, 0.35
 HEAD, LINE, FOOT = 0.5, 0.2, 0.4
 """Inches of a panel: for its title, for each bar, and for its axis."""
 
-LEAST = 0.05
-"""Bars of smaller ratios end here; their label tells."""
+LEAST, MOST = 0.05, 20
+"""Bars of ratios beyond these end here; their label tells."""
 
 OURS, OTHERS, INK, FAINT, GRID, PAPER = (
     "#1f6f9f",
@@ -38,15 +38,15 @@ OURS, OTHERS, INK, FAINT, GRID, PAPER = (
     "#e4e7ea",
     "#ffffff",
 )
-TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
-def draw(axis: Any, table: dict[str, Any], most: float) -> None:
+def draw(axis: Any, table: dict[str, Any]) -> None:
     """Draw one table."""
     axis.set_xscale("log")
-    axis.set_xlim(LEAST * 0.2, most * 2.5)  # room for labels
+    axis.set_xlim(LEAST * 0.2, MOST * 3)  # room for labels
     for number, (name, ratio, label) in enumerate(table["bars"]):
-        end = max(ratio, LEAST)
+        end = min(max(ratio, LEAST), MOST)
         colour = OURS if name.startswith("mcpkit") else OTHERS
         axis.barh(number, end - 1, left=1, height=0.7, color=colour)
         side, offset = ("left", 4) if end >= 1 else ("right", -4)
@@ -56,8 +56,7 @@ def draw(axis: Any, table: dict[str, Any], most: float) -> None:
     axis.axvline(1, color=INK, linewidth=1)
     axis.set_yticks(range(len(table["bars"])), [name for name, _, _ in table["bars"]])
     axis.set_ylim(len(table["bars"]) - 0.5, -0.5)
-    ticks = [tick for tick in TICKS if tick <= most * 1.5]
-    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], color=FAINT, fontsize=7)
+    axis.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS], color=FAINT, fontsize=7)
     axis.minorticks_off()
     axis.tick_params(length=0)
     axis.grid(axis="x", color=GRID, linewidth=0.6)
@@ -81,7 +80,6 @@ def entitle(axis: Any, table: dict[str, Any]) -> None:
 def main() -> None:
     """Draw all tables, two beside each other."""
     tables = json.load(sys.stdin)
-    most = max(ratio for table in tables for _, ratio, _ in table["bars"])
     rows = [tables[start : start + COLUMNS] for start in range(0, len(tables), COLUMNS)]
     bars = [max(len(table["bars"]) for table in row) for row in rows]
     width = 2 * MARGIN + COLUMNS * (NAMES + BARS) + (COLUMNS - 1) * GAP
@@ -94,7 +92,7 @@ def main() -> None:
             own = LINE * len(table["bars"])
             box = (left / width, (top - HEAD - own) / height, BARS / width, own / height)
             axis = figure.add_axes(box)
-            draw(axis, table, most)
+            draw(axis, table)
             entitle(axis, table)
         top -= HEAD + LINE * count + FOOT
     metadata = {"Date": None} if sys.argv[1].endswith(".svg") else None

@@ -38,7 +38,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.channels",
             "transports.events",
             "transports.responses",
-            "wire",
             "wording",
         ]
     ),
@@ -69,7 +68,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.websocket",
         ]
     ),
-    frozenset(["declarations"]),
+    frozenset(["declarations", "wire"]),
     frozenset(
         [
             "extensions.apps",

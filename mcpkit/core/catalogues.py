@@ -29,7 +29,7 @@ from mcpkit.core.written import Written, describe, restore
 
 logger = logging.getLogger(__name__)
 
-FORMAT = "2"
+FORMAT = "3"
 """Changes with the written form."""
 
 MAX_BYTES = 16 * 1024 * 1024

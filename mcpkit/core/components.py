@@ -47,6 +47,7 @@ class Component:
         is_asleep: Whether its plugin has to be woken before it can run.
         header_schema: The input schema of a tool with parameters that travel in headers.
         uses_context: Whether `run` reads the context; making one costs.
+        unchanged_in: Versions of the protocol that are known to send `definition` as it is.
     """
 
     kind: ComponentKind
@@ -63,6 +64,7 @@ class Component:
     is_asleep: bool = False
     header_schema: dict[str, Any] | None = None
     uses_context: bool = True
+    unchanged_in: frozenset[str] = frozenset()
 
     async def answer(self, call: Call) -> Any:
         """Run the handler for a call, which a middleware may have changed."""

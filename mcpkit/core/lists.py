@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -23,16 +24,17 @@ from mcpkit.core.components import Component
 from mcpkit.core.encoding import ENCODED_RESULT, encode
 from mcpkit.core.registry import Registry
 from mcpkit.core.settings import ListSettings
+from mcpkit.core.wire import FIELDS
 
 ItemT = TypeVar("ItemT")
-
-LISTS = frozenset({"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
-"""Requests that `KeptLists` answers."""
 
 MAX_PAGES = 10_000
 """Most pages that are kept: a client that makes up cursors gets errors, which are not."""
 
 Request = ServerRequestContext[Any, Any]
+
+_unchanged: ContextVar[list[Any]] = ContextVar("unchanged")
+"""Where a list leaves what is sent as it is, for `KeptLists` to put back into the result."""
 
 Answer = Callable[[Request, Any], Awaitable[dict[str, Any]]]
 """Answers one list request, by its params, with what is sent."""
@@ -60,27 +62,33 @@ class Lists:
 
     async def tools(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `tools/list`."""
-        return self._page("tools", self.registry.tools, params)
+        return self._page("tools", self.registry.tools, ctx, params)
 
     async def resources(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `resources/list`."""
-        return self._page("resources", self.registry.resources, params)
+        return self._page("resources", self.registry.resources, ctx, params)
 
     async def templates(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `resources/templates/list`."""
-        return self._page("templates", self.registry.templates, params, "resourceTemplates")
+        return self._page("templates", self.registry.templates, ctx, params)
 
     async def prompts(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `prompts/list`."""
-        return self._page("prompts", self.registry.prompts, params)
+        return self._page("prompts", self.registry.prompts, ctx, params)
 
     def _page(
-        self, kind: str, components: Mapping[str, Component], params: Any, field: str | None = None
+        self, kind: str, components: Mapping[str, Component], ctx: Request, params: Any
     ) -> dict[str, Any]:
         listed = {name: item for name, item in components.items() if item.listed}
         shown, cursor = paginate(kind, listed, params, self.settings.page_size)
         items = [component.definition for component in shown]
-        page = {field or kind: items, "resultType": "complete"}
+        aside = _unchanged.get(None)
+        if aside is not None and all(
+            ctx.protocol_version in component.unchanged_in for component in shown
+        ):
+            aside.extend(items)
+            items = []
+        page = {FIELDS[ctx.method]: items, "resultType": "complete"}
         page |= hints(listed.values(), self.settings.ttl)
         return page if cursor is None else {**page, "nextCursor": cursor}
 
@@ -89,7 +97,8 @@ class KeptLists:
     """Middleware that keeps each page of each list as it was sent, until the registry changes.
 
     A list is the same for every client of one protocol version: making it anew for each would
-    check and copy thousands of definitions.
+    check and copy thousands of definitions. What is known to be sent as it is goes past the SDK,
+    which makes the rest of the result.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -99,24 +108,35 @@ class KeptLists:
 
     async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
         """Answer a list request from what was kept, or keep the answer."""
-        if ctx.method not in LISTS or not _is_open(ctx):
+        if ctx.method not in FIELDS:
             return await call_next(ctx)
         cursor = (ctx.params or {}).get("cursor")
-        if not (cursor is None or isinstance(cursor, str)):
-            return await call_next(ctx)
+        if not (cursor is None or isinstance(cursor, str)) or not _is_open(ctx):
+            return await self._make(ctx, call_next)
         if self._edition != self._registry.edition:
             self._edition = self._registry.edition
             self._pages.clear()
         key = (ctx.method, ctx.protocol_version, cursor)
         page = self._pages.get(key)
         if page is None:
-            result = await call_next(ctx)
+            result = await self._make(ctx, call_next)
             if not isinstance(result, dict) or len(self._pages) >= MAX_PAGES:
                 return result
             page = self._pages[key] = _Page(result)
         if ctx.request is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             ctx.request.scope[ENCODED_RESULT] = page.encoded
         return page.result
+
+    async def _make(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        unchanged: list[Any] = []
+        token = _unchanged.set(unchanged)
+        try:
+            result = await call_next(ctx)
+        finally:
+            _unchanged.reset(token)
+        if unchanged and isinstance(result, dict):
+            result[FIELDS[ctx.method]] = unchanged
+        return result
 
 
 @dataclass(frozen=True)

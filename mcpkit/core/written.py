@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal
 
 import mcp_types as types
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
 from mcpkit.core.naming import is_legal
+from mcpkit.core.wire import unchanged_in
 
 DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
     "tool": types.Tool,
@@ -38,7 +40,12 @@ class _Hint(_Strict):
 
 
 class WrittenComponent(_Strict):
-    """One component, as it is written down; `in_headers` tells whether arguments travel there."""
+    """One component, as it is written down.
+
+    Attributes:
+        in_headers: Whether arguments travel in headers.
+        unchanged_in: Versions of the protocol in which the definition is sent as it is.
+    """
 
     kind: ComponentKind
     name: str
@@ -49,6 +56,7 @@ class WrittenComponent(_Strict):
     cache: _Hint | None = None
     listed: bool = True
     in_headers: bool = False
+    unchanged_in: tuple[str, ...] = Field((), strict=False)
 
 
 class Written(_Strict):
@@ -106,6 +114,7 @@ def _describe(component: Component) -> WrittenComponent:
         cache=None if cache is None else _Hint(ttl_ms=cache.ttl_ms, scope=cache.scope),
         listed=component.listed,
         in_headers=component.header_schema is not None,
+        unchanged_in=unchanged_in(component.kind, component.definition),
     )
 
 
@@ -131,7 +140,14 @@ def _restore(item: WrittenComponent, plugin: str) -> Component:
         listed=item.listed,
         is_asleep=True,
         header_schema=definition.get("inputSchema") if item.in_headers else None,
+        unchanged_in=_versions(item.unchanged_in),
     )
+
+
+@lru_cache(maxsize=64)
+def _versions(written: tuple[str, ...]) -> frozenset[str]:
+    """One set for all components that have the same."""
+    return frozenset(written)
 
 
 def _matcher(template: str) -> Callable[[str], dict[str, Any] | None]:

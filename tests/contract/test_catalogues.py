@@ -182,6 +182,56 @@ async def test_a_second_start_lists_the_same_and_imports_nothing(
     assert [path.stat().st_mode & 0o77 for path in site.files] == [0, 0]
 
 
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+def raw_lists(url: str, version: str) -> list[str]:
+    """Every page of every list, as it is sent to a client of one version."""
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": version}
+    pages: list[str] = []
+    with httpx2.Client(headers=headers) as http:
+
+        def post(method: str, **params: Any) -> httpx2.Response:
+            body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            answer = http.post(url, json=body, headers={"Mcp-Method": method})
+            answer.raise_for_status()
+            return answer
+
+        modern = {"_meta": META} if version == "2026-07-28" else {}
+        if not modern:
+            hello = {"protocolVersion": version, "capabilities": {}}
+            opened = post("initialize", **hello, clientInfo={"name": "raw", "version": "1"})
+            http.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
+        for method in ("tools/list", "resources/list", "resources/templates/list", "prompts/list"):
+            cursor: dict[str, Any] = {}
+            while cursor is not None:
+                sent = post(method, **modern, **cursor).text
+                pages.append(sent.rpartition("data: ")[2].strip())  # it is a stream if it was slow
+                following = json.loads(pages[-1])["result"].get("nextCursor")
+                cursor = {"cursor": following} if following else None  # type: ignore[assignment]
+    return pages
+
+
+@pytest.mark.parametrize("size", ["100", "3"])
+async def test_lists_are_the_same_to_the_byte_from_catalogues_and_from_plugins(
+    start: Any, site: Site, size: str
+) -> None:
+    versions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
+    found = []
+    for mode in ("eager=true", "eager=false", "eager=false"):  # the second one writes, or reads
+        server = start("--set", mode, "--set", f"lists.page_size={size}")
+        found.append({version: raw_lists(server.url(), version) for version in versions})
+        server.stop()
+        imported = site.noted() != []
+
+    assert found[0] == found[1] == found[2]
+    assert not imported
+    assert all(len(pages) == (4 if size == "100" else 5) for pages in found[0].values())
+
+
 async def use(client: mcp.Client, what: str) -> Any:
     """Ask plugin one for something, in one of the ways that wake it."""
     match what:

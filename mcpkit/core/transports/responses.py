@@ -173,26 +173,28 @@ class Company:
 
     def __init__(self) -> None:
         self._young: set[Lasting] = set()
+        self._older: set[Lasting] = set()
         self._begun = anyio.Event()
 
     def add(self, request: Lasting) -> None:
         """Look after a request that begins."""
-        if not self._young:
-            self._begun.set()
         self._young.add(request)
+        self._begun.set()
 
     def remove(self, request: Lasting) -> None:
         """Forget a request that is over."""
         self._young.discard(request)
+        self._older.discard(request)
 
     async def run(self) -> None:
-        """Look after requests until cancelled."""
+        """Look after requests until cancelled: once one is older than `ALONE`, or twice that."""
         async with anyio.create_task_group() as tasks:
             while True:
-                await self._begun.wait()
-                self._begun = anyio.Event()
+                if not (self._young or self._older):
+                    self._begun = anyio.Event()
+                    await self._begun.wait()
                 await anyio.sleep(ALONE)
-                lasting, self._young = self._young, set()
+                lasting, self._older, self._young = self._older, self._young, set()
                 for request in lasting:
                     tasks.start_soon(_accompany, request)
 

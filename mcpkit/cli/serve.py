@@ -107,12 +107,14 @@ def serve(
 
         app = load_app(effective, no_plugins=no_plugins, use_catalogues=lazy)
     named = effective.settings.transports
-    has_uvloop = importlib.util.find_spec("uvloop") is not None
+    # One client over stdio feels the start and the memory more than the loop.
+    alone = host is None and set(named) == {"stdio"}
+    use_uvloop = not alone and importlib.util.find_spec("uvloop") is not None
     anyio.run(
         serve_app,
         app,
         named if host is None else [_shared_transport(app, host)],
-        backend_options={"use_uvloop": has_uvloop},
+        backend_options={"use_uvloop": use_uvloop},
     )
 
 

@@ -30,7 +30,7 @@ def now(place: str = "here") -> str:
     return "late"
 """
 
-OURS = {"importlib_metadata", "lazy_importer", "mcpkit", "pluggy", "uvloop", "zipp"}
+OURS = {"importlib_metadata", "lazy_importer", "mcpkit", "pluggy", "zipp"}
 """What a start imports beside the SDK and the standard library: all of it is needed over stdio."""
 
 CONVERSATION: list[dict[str, Any]] = [

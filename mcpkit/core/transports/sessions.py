@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 UNASKED = "unasked"
 """The stream of what belongs to no request; the id of a request is JSON, which this is not."""
 
+FAREWELL = 5.0
+"""Seconds that clients get to take the last messages when their session ends."""
+
 PRIMED = "2025-11-25"
 """The first version whose clients know an event without a message (SEP-1699)."""
 
@@ -74,7 +77,7 @@ class Session:
             await serve_loop(
                 server, self._inbox, outbox, lifespan_state=state, session_id=self.name
             )
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(FAREWELL, shield=True):
             for stream in [*self._streams.values()]:
                 if stream.request_id is not None:
                     error = failure(CONNECTION_CLOSED, "The session has ended", stream.request_id)

@@ -37,6 +37,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "threads",
             "transports.channels",
             "transports.events",
+            "transports.pipes",
             "transports.responses",
             "wording",
         ]
@@ -53,6 +54,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "tasks.changes",
             "tasks.sqlite",
             "transports.exchanges",
+            "transports.files",
             "transports.messages",
             "transports.streams",
         ]

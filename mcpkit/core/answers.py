@@ -18,13 +18,14 @@ from mcpkit.core.calls import Run, protocol_error, tool_error, unknown
 from mcpkit.core.components import Component, ComponentKind
 from mcpkit.core.composition import Composition
 from mcpkit.core.connections import Connections
-from mcpkit.core.context import Context
 from mcpkit.core.contributions import Call, CallKind, Method
 from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import NotFoundError, ResourceError, ResourceNotFoundError
 
 becomes_task = deferred("mcpkit.core.extensions.tasks:becomes_task")
 created = deferred("mcpkit.core.extensions.tasks:created")
+
+context_for = deferred("mcpkit.core.context:context_for")
 
 Request = ServerRequestContext[Any, Any]
 
@@ -182,8 +183,8 @@ class Answers:
             open_context=cache(partial(self._context, component.plugin, ctx, params)),
         )
 
-    def _context(self, plugin: str, ctx: Request, params: Any) -> Context[Any, Any]:
-        return Context.for_request(
+    def _context(self, plugin: str, ctx: Request, params: Any) -> Any:
+        return context_for(
             replace(ctx, lifespan_context=self._parts.states.get(plugin)),
             plugin=plugin,
             settings=self._parts.plugin_settings.get(plugin),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
@@ -37,15 +38,16 @@ from mcpkit.core.server import compose
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.suggestions import did_you_mean
-from mcpkit.core.waking import Publish, Retire, Waker
 
-if TYPE_CHECKING:  # only for annotations: few servers have tasks
+if TYPE_CHECKING:  # only for annotations: few servers have tasks, and plugins wake later
     from mcpkit.core.tasks.running import Tasks
+    from mcpkit.core.waking import Publish, Retire
 
 open_store = deferred("mcpkit.core.tasks.sqlite:open_store")
 open_tasks = deferred("mcpkit.core.tasks.running:open_tasks")
 skills_extension = deferred("mcpkit.core.extensions.skills:skills_extension")
 tasks_extension = deferred("mcpkit.core.extensions.tasks:tasks_extension")
+new_waker = deferred("mcpkit.core.waking:Waker")
 
 BUILT_IN = "mcpkit"
 """The name under which our own transports and routes are registered."""
@@ -152,7 +154,8 @@ class App:
         asleep = {item.name: item for item in self.records if item.status is Status.ASLEEP}
         if not asleep or self.catalogues is None:
             return None
-        waker = Waker(
+        make = partial(
+            new_waker,
             manager=self.manager,
             plan=self.plan,
             registry=self.registry,
@@ -164,7 +167,12 @@ class App:
             publish=publish,
             asleep=asleep,
         )
-        return waker.wake
+        waker = cache(make)
+
+        async def wake(plugin: str) -> None:
+            await waker().wake(plugin)
+
+        return wake
 
     @asynccontextmanager
     async def _tasks(self, gate: Gate) -> AsyncIterator[Tasks | None]:

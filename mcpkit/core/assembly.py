@@ -17,10 +17,10 @@ from mcpkit.core.plan import Origin, Plan
 from mcpkit.core.registry import Registry
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Stage, Status
-from mcpkit.core.waking import must_start
 
 load = deferred("mcpkit.core.loading:load")
 validate = deferred("mcpkit.core.validation:validate")
+must_start = deferred("mcpkit.core.waking:must_start")
 
 
 def build(

@@ -180,6 +180,10 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self._own.log_level)
 
 
+context_for = Context.for_request
+"""Makes the context of one call; the first call of a plugin imports it."""
+
+
 def _contents(item: Any) -> ReadResourceContents:
     """One content of a `resources/read` result as the SDK's context returns it."""
     content = (

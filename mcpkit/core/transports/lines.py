@@ -20,6 +20,9 @@ from mcpkit.core.transports.messages import failure, read_message, write_message
 MAX_LINE = 16 * 1024 * 1024
 """Longest line that is read, in bytes; a longer one is skipped, and answered with an error."""
 
+LONG = 65536
+"""Bytes of a line that is long."""
+
 FLUSH = 5.0
 """Seconds that the last lines get to be written when the connection ends."""
 
@@ -99,8 +102,17 @@ async def _write(
 ) -> None:
     async with messages:
         async for message in messages:
-            await send.send(write_message(message).encode() + b"\n")
+            await _write_line(send, write_message(message))
             unanswered.answered(message)
+
+
+async def _write_line(send: ByteSendStream, line: bytes) -> None:
+    """Write a line, at once if it is short; a long one is not copied."""
+    if len(line) < LONG:
+        await send.send(line + b"\n")
+        return
+    await send.send(line)
+    await send.send(b"\n")
 
 
 async def _lines(receive: ByteReceiveStream, max_line: int) -> AsyncIterator[bytes | None]:

@@ -13,7 +13,6 @@ import mcp_types as types
 import pydantic_core
 from mcp.shared.dispatcher import as_request_id
 from mcp.shared.message import SessionMessage
-from pydantic_core import PydanticSerializationError
 
 from mcpkit.core.encoding import encode
 
@@ -35,16 +34,16 @@ def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
     return SessionMessage(message)
 
 
-def write_message(message: SessionMessage) -> str:
-    """Write one message, without line breaks.
+def write_message(message: SessionMessage) -> bytes:
+    """Write one message, in UTF-8 and without line breaks.
 
     Half of a surrogate pair, as in the name of a file that is no UTF-8, becomes a question mark:
     one such result must not end the connection.
     """
-    try:
-        return message.message.model_dump_json(by_alias=True, exclude_unset=True)
-    except PydanticSerializationError:
-        return encode(message.message.model_dump(by_alias=True, exclude_unset=True)).decode()
+    said = message.message
+    if isinstance(said, types.JSONRPCResponse):  # by far the longest, and plain JSON already
+        return encode({"jsonrpc": said.jsonrpc, "id": said.id, "result": said.result})
+    return encode(said.model_dump(by_alias=True, exclude_unset=True))
 
 
 def failure(code: int, text: str, request_id: types.RequestId | None = None) -> types.JSONRPCError:

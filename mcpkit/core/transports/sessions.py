@@ -172,7 +172,7 @@ class Session:
     async def _deliver(self, message: SessionMessage) -> None:
         """Send what the loop says where it belongs."""
         said = message.message
-        data = write_message(message).encode()
+        data = write_message(message)
         if isinstance(said, types.JSONRPCResponse | types.JSONRPCError):
             stream = self._streams.pop(encode(said.id).decode(), None)
             if stream is not None:

@@ -59,7 +59,7 @@ async def _serve(endpoint: Endpoint, websocket: WebSocket) -> None:
             async with from_server:
                 async for message in from_server:
                     try:
-                        await websocket.send_text(write_message(message))
+                        await websocket.send_text(write_message(message).decode())
                     except GONE:
                         tasks.cancel_scope.cancel()
             written.set()

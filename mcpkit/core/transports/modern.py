@@ -29,14 +29,12 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from mcpkit.core.middleware import LISTEN
 from mcpkit.core.transports.bodies import Posted, reject, reject_unaccepted, reject_with
 from mcpkit.core.transports.exchanges import Exchange
 from mcpkit.core.transports.responses import Company, Response, answer
 
 logger = logging.getLogger(__name__)
-
-LISTEN = "subscriptions/listen"
-"""The request whose response is a stream by nature (specification, basic/utilities)."""
 
 
 class ModernRequests:
@@ -66,7 +64,7 @@ class ModernRequests:
         if not isinstance(request, types.JSONRPCRequest):
             await reject(send, 400, types.INVALID_REQUEST, "Invalid request: nothing was asked")
             return
-        json_only = self._json_response and request.method != LISTEN
+        json_only = self._json_response and request.method != LISTEN  # that one is a stream
         if not posted.is_answerable(json_only=json_only):
             await reject_unaccepted(send, posted)
             return

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
     from mcpkit.core.hookspecs import hookimpl, hookspec
     from mcpkit.core.plugin import Plugin
     from mcpkit.core.settings import PluginSettings
+    from mcpkit.core.threads import WorkerThreads
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "ResourceError",
     "ResourceNotFoundError",
     "ToolError",
+    "WorkerThreads",
     "__version__",
     "hookimpl",
     "hookspec",
@@ -51,6 +53,7 @@ _MODULES = {
     "ResourceError": "mcpkit.core.errors",
     "ResourceNotFoundError": "mcpkit.core.errors",
     "ToolError": "mcpkit.core.errors",
+    "WorkerThreads": "mcpkit.core.threads",
     "hookimpl": "mcpkit.core.hookspecs",
     "hookspec": "mcpkit.core.hookspecs",
 }

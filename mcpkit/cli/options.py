@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
-    from mcpkit.core.sources import Effective
+    from mcpkit.core.settings.sources import Effective
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -66,7 +66,7 @@ def effective_settings(
         SettingsError: Something in them is wrong.
     """
     from mcpkit.cli.output import set_up_logging
-    from mcpkit.core.sources import read_settings
+    from mcpkit.core.settings.sources import read_settings
 
     given = dict(map(_assignment, assignments))
     given |= {key: value for key, value in (overrides or {}).items() if value is not None}

@@ -1,4 +1,4 @@
-"""Worker threads of one plugin: where its sync handlers run, so that they starve nobody else.
+"""Worker threads of one owner, such as a plugin: bounded, so that they starve nobody else.
 
 A thread counts as busy until its function has really returned, also when nobody waits for it any
 more: hung handlers are bounded, and the operator can see them.
@@ -20,7 +20,9 @@ ResultT = TypeVar("ResultT")
 
 
 class WorkerThreads:
-    """A bounded number of threads.
+    """A bounded number of threads of one's own, apart from the default ones that all share.
+
+    A plugin makes one in its lifespan for blocking work that its async handlers wait for.
 
     Args:
         total: Most functions that run at once; further ones wait.

@@ -23,7 +23,7 @@ from mcpkit.core.suggestions import did_you_mean
 describe_errors = deferred("mcpkit.core.wording:describe_errors")
 dotenv_values = deferred("dotenv:dotenv_values")
 parse_toml = deferred("tomllib:loads")
-read_environment = deferred("mcpkit.core.environment:read_environment")
+read_environment = deferred("mcpkit.core.settings.environment:read_environment")
 
 PREFIX = "MCPKIT_"
 """What the name of every environment variable of ours starts with."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcpkit.core.errors import SettingsError
-from mcpkit.core.sources import Effective, read_settings
+from mcpkit.core.settings.sources import Effective, read_settings
 
 KEY = "a-key-of-good-length-0123456789"
 

@@ -31,6 +31,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "extensions",
             "groups",
             "naming",
+            "own_files",
             "peers",
             "plain",
             "settings",

@@ -13,10 +13,8 @@ import json
 import logging
 import os
 import platform
-import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,6 +23,7 @@ import pydantic_core
 import mcpkit
 from mcpkit.core.components import Catalogue
 from mcpkit.core.distributions import version_of
+from mcpkit.core.own_files import check_own_folder, read_own_file
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.status import PluginRecord
 from mcpkit.core.written import Written, describe, restore
@@ -49,20 +48,25 @@ def default_folder() -> Path:
     return cache / "mcpkit" / "catalogues"
 
 
-@dataclass(frozen=True, slots=True)
 class Catalogues:
-    """The catalogues of one user."""
+    """The catalogues of one user.
 
-    folder: Path
+    Args:
+        folder: Where they are; one that others can write is not used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._is_refused = False
 
     def read(self, record: PluginRecord, section: PluginSection) -> Catalogue | None:
         """Read what is written of a plugin that may sleep; None when there is nothing."""
         key = _key(record, section)
-        if key is None:
+        if key is None or not self._is_own():
             return None
         try:
             # Parsed first: so the same strings are there once, in half the memory.
-            text = _read_own(self._file(record, key))
+            text = read_own_file(self._file(record, key), max_bytes=MAX_BYTES)
             written = Written.model_validate(pydantic_core.from_json(text))
             if written.key != key or written.must_start:
                 return None
@@ -82,8 +86,9 @@ class Catalogues:
         file = self._file(record, key)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _replace(file, written.model_dump_json())
-            self._prune(record)
+            if self._is_own():
+                _replace(file, written.model_dump_json())
+                self._prune(record)
         except OSError as exc:
             logger.info("Cannot write the catalogue of plugin %s: %s", record.label, exc)
 
@@ -97,6 +102,19 @@ class Catalogues:
         for file in files:
             file.unlink(missing_ok=True)
         return len(files)
+
+    def _is_own(self) -> bool:
+        """Whether the folder is the user's own; a warning tells once when it is not."""
+        try:
+            check_own_folder(self.folder)
+        except FileNotFoundError:
+            return False
+        except OSError as exc:
+            if not self._is_refused:
+                logger.warning("The catalogue folder %s is not used: %s", self.folder, exc)
+            self._is_refused = True
+            return False
+        return True
 
     def _prune(self, record: PluginRecord) -> None:
         """Keep a few for each plugin: hosts with other settings want others."""
@@ -135,23 +153,6 @@ def _prefix(record: PluginRecord) -> str:
     """The beginning of the file's name: plugin, and the place that it is installed in."""
     place = sha256(str(record.location).encode()).hexdigest()[:8]
     return f"{record.name}-{place}-"
-
-
-def _read_own(file: Path) -> bytes:
-    """Read a file of this user that nobody else can write.
-
-    Raises:
-        OSError: It is not there, too large, or somebody else's.
-    """
-    with file.open("rb") as opened:
-        status = os.fstat(opened.fileno())
-        if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-            raise PermissionError("it belongs to somebody else")
-        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise PermissionError("others can write it")
-        if status.st_size > MAX_BYTES:
-            raise OSError("it is too large")
-        return opened.read()
 
 
 def _replace(file: Path, text: str) -> None:

@@ -322,6 +322,10 @@ async def test_what_has_changed_is_read_anew(start: Any, site: Site) -> None:
             path.read_text("utf-8").replace('"inputSchema"', '"inputScheme"'), "utf-8"
         ),
         lambda path: path.write_text(path.read_text("utf-8").replace("one_grow", "o ne"), "utf-8"),
+        lambda path: path.unlink() or os.mkfifo(path),
+        lambda path: (
+            path.rename(path.with_suffix(".aside")) and path.symlink_to(path.with_suffix(".aside"))
+        ),
     ],
 )
 async def test_a_spoilt_catalogue_is_not_believed(start: Any, site: Site, spoil: Any) -> None:
@@ -336,6 +340,19 @@ async def test_a_spoilt_catalogue_is_not_believed(start: Any, site: Site, spoil:
     assert tools == ["one_grow", "one_work", "two_grow", "two_work"]
     assert grown.structured_content == {"result": 2}
     assert "import two" not in site.noted()
+
+
+async def test_a_catalogue_folder_that_others_can_write_is_not_used(start: Any, site: Site) -> None:
+    start().url()
+    folder = site.cache / "mcpkit" / "catalogues"
+    folder.chmod(0o777)
+    site.noted()
+    server = start("--set", "plugins.one.size=5")
+    server.url()
+
+    server.wait_for(f"WARNING.*{folder} is not used: others can write it")
+    assert site.noted()[:2] == ["import one", "import two"]
+    assert len(site.files) == 2
 
 
 async def test_an_import_that_disagrees_mends_the_lists(start: Any, site: Site) -> None:

@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         ["settings.auth", "settings.calls", "settings.http", "settings.plugins", "settings.tasks"]
     ),
-    frozenset(["settings.server"]),
+    frozenset(["settings.server", "suggestions"]),
     frozenset(
         [
             "changes",
@@ -35,7 +35,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "peers",
             "plain",
             "settings",
-            "suggestions",
             "tasks",
             "tasks.records",
             "tasks.session",

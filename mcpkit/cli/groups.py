@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.suggestions import did_you_mean, quoted
 
 
 class SuggestingGroup(click.Group):
@@ -21,7 +21,7 @@ class SuggestingGroup(click.Group):
         name = args[0] if args else ""
         known = self.list_commands(ctx)
         if args and self.get_command(ctx, name) is None and not name.startswith("-"):
-            ctx.fail(f"No such command {name!r}{did_you_mean(name, known)}")
+            ctx.fail(f"No such command {quoted(name)}{did_you_mean(name, known)}")
         return super().resolve_command(ctx, args)
 
 

@@ -119,14 +119,14 @@ def _app_for_listing(
 
 def _find(app: App, name: str) -> PluginRecord:
     from mcpkit.core.errors import NotFoundError
-    from mcpkit.core.suggestions import did_you_mean
+    from mcpkit.core.suggestions import did_you_mean, quoted
 
     for record in app.records:
         if record.name == name:
             return record
     known = [record.name for record in app.records]
     raise NotFoundError(
-        f"No plugin is called {name!r}{did_you_mean(name, known)}",
+        f"No plugin is called {quoted(name)}{did_you_mean(name, known)}",
         hint="`mcpkit plugins list` lists them",
     )
 

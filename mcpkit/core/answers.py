@@ -21,6 +21,7 @@ from mcpkit.core.connections import Connections
 from mcpkit.core.contributions import Call, CallKind, Method
 from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import NotFoundError, ResourceError, ResourceNotFoundError
+from mcpkit.core.suggestions import quoted
 
 becomes_task = deferred("mcpkit.core.extensions.tasks:becomes_task")
 created = deferred("mcpkit.core.extensions.tasks:created")
@@ -204,7 +205,9 @@ class Answers:
                 kind = ResourceNotFoundError if exc.code == types.INVALID_PARAMS else ResourceError
                 raise kind(exc.message) from exc
             if isinstance(result, types.InputRequiredResult):
-                raise ResourceError(f"Resource {uri!r} asks for input, which only its client gives")
+                raise ResourceError(
+                    f"Resource {quoted(uri)} asks for input, which only its client gives"
+                )
             return result  # type: ignore[no-any-return]
 
         return read

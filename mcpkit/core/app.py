@@ -37,7 +37,7 @@ from mcpkit.core.running import Running
 from mcpkit.core.server import compose
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Stage, Status
-from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.suggestions import did_you_mean, quoted
 
 if TYPE_CHECKING:  # only for annotations: few servers have tasks, and plugins wake later
     from mcpkit.core.tasks.running import Tasks
@@ -104,7 +104,7 @@ class App:
         """
         if name not in self.transports:
             raise NotFoundError(
-                f"Unknown transport {name!r}{did_you_mean(name, self.transports)}",
+                f"Unknown transport {quoted(name)}{did_you_mean(name, self.transports)}",
                 hint=f"Choose from {', '.join(self.transports)}",
             )
         return self.transports[name]

@@ -38,8 +38,12 @@ from mcpkit.core.errors import (
     PromptError,
     ResourceNotFoundError,
 )
+from mcpkit.core.suggestions import quoted
 
 logger = logging.getLogger(__name__)
+
+LONGEST_URI = 2048
+"""Characters of the longest URI that the data of an error repeats."""
 
 Run = Callable[[Call], Any]
 """Runs the handler itself."""
@@ -74,7 +78,7 @@ class Caller:
             return await self._step(run, 0, call)
         if scope.cancelled_caught:
             raise CallTimeoutError(
-                f"{call.kind.capitalize()} {call.name!r} did not finish within {seconds:g} s"
+                f"{call.kind.capitalize()} {quoted(call.name)} did not finish within {seconds:g} s"
             )
         raise AssertionError("unreachable")  # pragma: no cover
 
@@ -107,9 +111,9 @@ def protocol_error(error: Exception, call: Call) -> MCPError:
     -32602 for what the client asked wrongly, -32603 for what failed here.
     """
     _record(error, call)
-    data = {"uri": call.name} if call.kind == "resource" else None
+    data = uri_data(call.name) if call.kind == "resource" else None
     if isinstance(error, ArgumentsError):
-        message = f"Invalid arguments for {call.kind} {call.name!r}: {error}"
+        message = f"Invalid arguments for {call.kind} {quoted(call.name)}: {error}"
         return MCPError(types.INVALID_PARAMS, message, data)
     wrong = (PromptError, ResourceNotFoundError, SDKResourceNotFoundError, NotFoundError)
     code = types.INVALID_PARAMS if isinstance(error, wrong) else types.INTERNAL_ERROR
@@ -118,13 +122,18 @@ def protocol_error(error: Exception, call: Call) -> MCPError:
 
 def unknown(error: NotFoundError | ResourceNotFoundError, uri: str | None = None) -> MCPError:
     """The JSON-RPC error for a name that does not exist (specification; SEP-2164)."""
-    return MCPError(types.INVALID_PARAMS, str(error), {"uri": uri} if uri else None)
+    return MCPError(types.INVALID_PARAMS, str(error), uri_data(uri) if uri else None)
+
+
+def uri_data(uri: str) -> dict[str, str] | None:
+    """The data of an error about a resource (SEP-2164); a client knows a long URI itself."""
+    return {"uri": uri} if len(uri) <= LONGEST_URI else None
 
 
 def _public_text(error: Exception, call: Call) -> str:
     if is_deliberate(error):
         return str(error)
-    return f"Internal error in {call.kind} {call.name!r}"
+    return f"Internal error in {call.kind} {quoted(call.name)}"
 
 
 def _record(error: Exception, call: Call) -> None:
@@ -134,19 +143,19 @@ def _record(error: Exception, call: Call) -> None:
         # Messages about arguments may quote them: those are for DEBUG only.
         shown: object = type(error).__name__ if isinstance(error, ArgumentsError) else str(error)
         logger.info(
-            "Plugin %r: %s %r failed (request %s): %s",
+            "Plugin %r: %s %s failed (request %s): %s",
             call.plugin,
             call.kind,
-            call.name,
+            quoted(call.name),
             request,
             shown,
         )
         return
     logger.error(
-        "Plugin %r: %s %r crashed (request %s)",
+        "Plugin %r: %s %s crashed (request %s)",
         call.plugin,
         call.kind,
-        call.name,
+        quoted(call.name),
         request,
         exc_info=error,
     )

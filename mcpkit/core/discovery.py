@@ -18,7 +18,7 @@ from mcpkit.core.distributions import is_editable, name_and_version
 from mcpkit.core.errors import PluginContractError, SettingsError
 from mcpkit.core.settings import PLUGIN_NAME, PluginSection
 from mcpkit.core.status import PluginRecord, Stage, Status
-from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.suggestions import did_you_mean, quoted, shortened
 
 GROUP = "mcpkit.plugins"
 """The entry-point group that plugins register in."""
@@ -80,14 +80,16 @@ def select(
     names = {record.name for record in records}
     for name in sections:
         if name not in names:
+            near = did_you_mean(name, names)
             raise SettingsError(
-                f"plugins.{name} belongs to no installed plugin{did_you_mean(name, names)}",
+                f"plugins.{shortened(name)} belongs to no installed plugin{near}",
                 hint=f"Install mcpkit-plugin-{name.replace('_', '-')}, or remove plugins.{name}",
             )
     for name in allow or ():
         if name not in names:
+            near = did_you_mean(name, names)
             raise SettingsError(
-                f"plugins_allow names {name!r}, which is not installed{did_you_mean(name, names)}",
+                f"plugins_allow names {quoted(name)}, which is not installed{near}",
                 hint=f"Install mcpkit-plugin-{name.replace('_', '-')}, or take it off the list",
             )
     for record in records:

@@ -14,7 +14,7 @@ from mcpkit.core.hooks import ask
 from mcpkit.core.plan import Origin
 from mcpkit.core.settings import RESERVED_PLUGIN_KEYS, PluginSection
 from mcpkit.core.status import PluginRecord
-from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.wording import describe_errors
 
 
@@ -80,4 +80,4 @@ def _fill(
 
 def _sourced(path: str, origin: Origin) -> str:
     source = origin(path)
-    return f"{path} (from {source})" if source else path
+    return f"{shortened(path)} (from {source})" if source else shortened(path)

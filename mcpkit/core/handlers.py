@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from mcpkit.core.components import Handler
 from mcpkit.core.errors import ArgumentsError, HandlerExitedError
-from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wording import Problem, describe_errors
 
@@ -27,6 +27,10 @@ body_begins: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar(
     "body_begins", default=None
 )
 """Told when a plugin's own code begins: arguments were checked and questions answered."""
+
+
+PROBLEMS = 10
+"""Most problems with arguments that one error tells."""
 
 
 class _Raised(Exception):  # noqa: N818  # an envelope, not an error of its own
@@ -101,13 +105,20 @@ def _original(error: Exception) -> Exception:
         if isinstance(link, _Raised):
             return link.error
         if isinstance(link, ValidationError):
-            return ArgumentsError("; ".join(map(_sentence, describe_errors(link))))
+            return _arguments_error(link)
         link = link.__cause__
     return error
 
 
+def _arguments_error(error: ValidationError) -> ArgumentsError:
+    sentences = list(map(_sentence, describe_errors(error, most=PROBLEMS)))
+    if (more := error.error_count() - PROBLEMS) > 0:
+        sentences.append(f"and {more} more")
+    return ArgumentsError("; ".join(sentences))
+
+
 def _sentence(problem: Problem) -> str:
-    path = ".".join(map(str, problem.path))
+    path = shortened(".".join(map(str, problem.path)))
     return f"{path} {problem.message}" if path else problem.message
 
 
@@ -121,7 +132,8 @@ def refuse_unknown(arguments: Mapping[str, Any], known: Collection[str]) -> None
         if name not in known:
             takes = ", ".join(sorted(known)) or "no arguments"
             raise ArgumentsError(
-                f"{name} is not known{did_you_mean(name, known) or f'; it takes {takes}'}"
+                f"{shortened(name)} is not known"
+                f"{did_you_mean(name, known) or f'; it takes {takes}'}"
             )
 
 

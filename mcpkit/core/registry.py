@@ -13,7 +13,7 @@ from mcpkit.core.components import Completer, Component, ComponentKind
 from mcpkit.core.errors import NotFoundError, PluginContractError
 from mcpkit.core.naming import Claim, collisions
 from mcpkit.core.status import PluginRecord, Stage
-from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.suggestions import did_you_mean, quoted
 
 _KINDS: tuple[ComponentKind, ...] = ("tool", "resource", "resource_template", "prompt")
 
@@ -110,7 +110,9 @@ class Registry:
         found = components.get(exposed)
         if found is None:
             word = kind.replace("_", " ")
-            raise NotFoundError(f"Unknown {word} {exposed!r}{did_you_mean(exposed, components)}")
+            raise NotFoundError(
+                f"Unknown {word} {quoted(exposed)}{did_you_mean(exposed, components)}"
+            )
         return found
 
     def find_resource(self, uri: str) -> tuple[Component, dict[str, object]]:
@@ -128,7 +130,7 @@ class Registry:
             if values is not None:
                 return template, values
         known = [*self.resources, *self.templates]
-        raise NotFoundError(f"Unknown resource {uri!r}{did_you_mean(uri, known)}")
+        raise NotFoundError(f"Unknown resource {quoted(uri)}{did_you_mean(uri, known)}")
 
     def _add(self, record: PluginRecord) -> None:
         for component in record.catalogue.components:

@@ -27,6 +27,7 @@ from mcpkit.core.declarations import ResourceDeclaration
 from mcpkit.core.errors import PluginContractError, ResourceNotFoundError
 from mcpkit.core.extensions.apps import SCHEME
 from mcpkit.core.handlers import description, guarded, unwrapped
+from mcpkit.core.suggestions import quoted
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wire import wired
 
@@ -59,7 +60,7 @@ def build_resource(
         try:
             return template.matches(uri)
         except ResourceSecurityError as exc:
-            raise ResourceNotFoundError(f"Resource {uri!r} is not allowed") from exc
+            raise ResourceNotFoundError(f"Resource {quoted(uri)} is not allowed") from exc
 
     async def run(arguments: Mapping[str, Any], context: Any) -> Any:
         uri = str(context.params.uri)

@@ -17,9 +17,13 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from mcpkit.core.errors import ArgumentsError, PluginContractError
+from mcpkit.core.suggestions import shortened
 
 Check = Callable[[Mapping[str, Any]], None]
 """Raises `ArgumentsError` for arguments that the schema forbids."""
+
+LONGEST = 300
+"""Characters of the longest message."""
 
 PROBLEMS = 3
 """Most problems that one error tells: the model mends them one call at a time."""
@@ -97,5 +101,6 @@ def _unusable(tool: str, problem: str, hint: str) -> PluginContractError:
 
 
 def _sentence(error: ValidationError) -> str:
-    path = error.json_path.removeprefix("$").removeprefix(".")
-    return f"{path}: {error.message}" if path else error.message
+    path = shortened(error.json_path.removeprefix("$").removeprefix("."))
+    message = shortened(error.message, LONGEST)  # it quotes what was given
+    return f"{path}: {message}" if path else message

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from mcpkit.core.suggestions import shortened
+
+LONGEST = 1000
+"""Characters of the longest message; a validator's own may quote what it was given."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -29,11 +34,21 @@ _PLAIN = {
 }
 
 
-def describe_errors(error: ValidationError) -> list[Problem]:
-    """List what a validation error found, in pydantic's order."""
+def describe_errors(error: ValidationError, *, most: int | None = None) -> list[Problem]:
+    """List what a validation error found, in pydantic's order.
+
+    Args:
+        error: What pydantic raised.
+        most: How many of its problems are wanted; None for all.
+    """
+    found = error.errors(include_url=False, include_input=False, include_context=False)
     return [
-        Problem(path=item["loc"], message=_plain(item["type"], item["msg"]), kind=item["type"])
-        for item in error.errors(include_url=False, include_input=False, include_context=False)
+        Problem(
+            path=item["loc"],
+            message=shortened(_plain(item["type"], item["msg"]), LONGEST),
+            kind=item["type"],
+        )
+        for item in found[:most]
     ]
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
+from mcpkit.core.calls import uri_data
 from mcpkit.core.components import Component
 from mcpkit.core.contributions import Extension, Method
 from mcpkit.core.extensions import SKILLS
 from mcpkit.core.lists import hints, paginate
 from mcpkit.core.settings import ListSettings
 from mcpkit.core.skills import Skill, SkillFile
+from mcpkit.core.suggestions import quoted
 from mcpkit.core.wire import wired
 
 DIRECTORY = "inode/directory"
@@ -101,24 +103,24 @@ class _Answers:
         """Answer `skills/get`."""
         skill = self.skills.get(params.uri)
         if skill is None:
-            raise MCPError(
-                types.INVALID_PARAMS, f"Unknown skill {params.uri!r}", {"uri": params.uri}
-            )
+            raise _unknown(f"Unknown skill {quoted(params.uri)}", params.uri)
         return self._kept({"skill": skill.entry}, None)
 
     async def directory(self, ctx: Any, params: UriParams) -> dict[str, Any]:
         """Answer `resources/directory/read`: what lies directly in a folder of a skill."""
         children = self.folders.get(params.uri.rstrip("/"))
         if children is None:
-            raise MCPError(
-                types.INVALID_PARAMS, f"{params.uri!r} is no folder", {"uri": params.uri}
-            )
+            raise _unknown(f"{quoted(params.uri)} is no folder", params.uri)
         page, cursor = paginate(params.uri, children, params, self.settings.page_size)
         return self._kept({"resources": page}, cursor)
 
     def _kept(self, result: dict[str, Any], cursor: str | None) -> dict[str, Any]:
         result |= hints((), self.settings.ttl)
         return result if cursor is None else {**result, "nextCursor": cursor}
+
+
+def _unknown(message: str, uri: str) -> MCPError:
+    return MCPError(types.INVALID_PARAMS, message, uri_data(uri))
 
 
 def _folders(skills: Iterable[Skill]) -> dict[str, dict[str, dict[str, Any]]]:

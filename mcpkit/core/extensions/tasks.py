@@ -19,6 +19,7 @@ from pydantic import Field
 from mcpkit.core.components import Component
 from mcpkit.core.contributions import Extension, Method
 from mcpkit.core.extensions import TASKS
+from mcpkit.core.suggestions import quoted
 from mcpkit.core.tasks.changes import answer, cancel, give_up
 from mcpkit.core.tasks.records import TaskRecord
 from mcpkit.core.tasks.running import Tasks
@@ -104,7 +105,7 @@ class _Answers:
         _check_header(request, params.task_id)
         record = await self.tasks.store.get(params.task_id)
         if record is None or record.owner != authenticated_principal(request):
-            raise MCPError(types.INVALID_PARAMS, f"Unknown task {params.task_id!r}")
+            raise MCPError(types.INVALID_PARAMS, f"Unknown task {quoted(params.task_id)}")
         return record
 
 

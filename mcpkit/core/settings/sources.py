@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import SettingsError
 from mcpkit.core.settings import Settings
-from mcpkit.core.suggestions import did_you_mean
+from mcpkit.core.suggestions import did_you_mean, shortened
 
 describe_errors = deferred("mcpkit.core.wording:describe_errors")
 dotenv_values = deferred("dotenv:dotenv_values")
@@ -150,8 +150,9 @@ def _names(environ: Mapping[str, str], source: str) -> dict[str, str]:
         path = upper.removeprefix(PREFIX).lower().split(DELIMITER)
         if not _exists(path, Settings):
             known = [PREFIX + DELIMITER.join(keys).upper() for keys in paths(Settings)]
+            near = did_you_mean(upper, [*known, SETTINGS_PATH])
             raise SettingsError(
-                f"{source} {name} is no setting{did_you_mean(upper, [*known, SETTINGS_PATH])}",
+                f"{source} {shortened(name)} is no setting{near}",
                 hint="`mcpkit settings show` lists all settings",
             )
         origins[".".join(path)] = f"{source} {name}"
@@ -222,7 +223,7 @@ def _validate(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings
             origin = _origin(path, origins)
             text = f"{path} {problem.message}" if path else problem.message
             if problem.kind == "extra_forbidden":
-                text = f"{path} is no setting{did_you_mean(path, known)}"
+                text = f"{shortened(path)} is no setting{did_you_mean(path, known)}"
             problems.append(f"{origin}: {text}" if origin else text)
         raise SettingsError(
             "; ".join(problems), hint="`mcpkit settings schema` tells what each setting may be"

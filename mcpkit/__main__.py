@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import sys
 
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # Python puts the working directory first; what lies there may be somebody else's.
+    del sys.path[0]
+
 
 def main() -> None:
     """Run the command line and exit."""

@@ -15,11 +15,20 @@ from tests.conftest import ROOT
 CORE = ROOT / "mcpkit" / "core"
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset(["deferred", "settings.section"]),
+    frozenset(["deferred", "errors", "settings.keys", "settings.section", "user_folders"]),
     frozenset(
-        ["settings.auth", "settings.calls", "settings.http", "settings.plugins", "settings.tasks"]
+        [
+            "own_files",
+            "settings.auth",
+            "settings.calls",
+            "settings.dotenv",
+            "settings.http",
+            "settings.plugins",
+            "settings.tasks",
+            "suggestions",
+        ]
     ),
-    frozenset(["settings.server", "suggestions"]),
+    frozenset(["settings.origins", "settings.server"]),
     frozenset(
         [
             "changes",
@@ -27,14 +36,13 @@ FLOORS: tuple[frozenset[str], ...] = (
             "descriptors",
             "distributions",
             "encoding",
-            "errors",
             "extensions",
             "groups",
             "naming",
-            "own_files",
             "peers",
             "plain",
             "settings",
+            "settings.files",
             "tasks",
             "tasks.records",
             "tasks.session",
@@ -68,18 +76,19 @@ FLOORS: tuple[frozenset[str], ...] = (
             "calls",
             "components",
             "draining",
-            "settings.sources",
+            "settings.variables",
             "transports.bodies",
             "transports.probes",
             "transports.websocket",
         ]
     ),
-    frozenset(["declarations", "wire"]),
+    frozenset(["declarations", "settings.trust", "wire"]),
     frozenset(
         [
             "extensions.apps",
             "handlers",
             "hookspecs",
+            "settings.sources",
             "status",
             "transports.guard",
             "transports.lines",

@@ -18,9 +18,10 @@ def catalogue() -> None:
 @json_option
 def list_catalogues(as_json: bool) -> None:
     """List the files, a path each."""
-    from mcpkit.core.catalogues import Catalogues, default_folder
+    from mcpkit.core.catalogues import user_catalogues
 
-    files = [str(path) for path in Catalogues(default_folder()).files()]
+    catalogues = user_catalogues()
+    files = [str(path) for path in catalogues.files()] if catalogues is not None else []
     if as_json:
         print_json(files)
         return
@@ -31,7 +32,8 @@ def list_catalogues(as_json: bool) -> None:
 @catalogue.command()
 def clear() -> None:
     """Delete them all; the next start imports every plugin and writes them anew."""
-    from mcpkit.core.catalogues import Catalogues, default_folder
+    from mcpkit.core.catalogues import user_catalogues
 
-    count = Catalogues(default_folder()).clear()
+    catalogues = user_catalogues()
+    count = catalogues.clear() if catalogues is not None else 0
     click.echo(f"Deleted {count} catalogue{'' if count == 1 else 's'}", err=True)

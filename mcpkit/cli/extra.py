@@ -60,4 +60,4 @@ def _app_of(name: str) -> App:
 
     effective = effective_settings(None, (), "critical")
     alone = effective.settings.model_copy(update={"plugins_allow": (name,)})
-    return build(alone, origin=effective.origin, lenient=True)
+    return build(alone, origins=effective.origins, lenient=True)

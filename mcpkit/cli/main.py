@@ -36,6 +36,7 @@ COMMANDS = {
     "settings": "mcpkit.cli.settings:settings",
     "shared": "mcpkit.cli.shared:shared",
     "tools": "mcpkit.cli.components:tools",
+    "trust": "mcpkit.cli.trust:trust",
     "x": "mcpkit.cli.extra:extra",
 }
 """Each is imported when it is asked for: a host waits for `serve`, and needs no other."""

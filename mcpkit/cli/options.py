@@ -36,7 +36,7 @@ def settings_options(function: FunctionT) -> FunctionT:
             "settings_path",
             type=click.Path(path_type=Path),
             metavar="PATH",
-            help="Settings file instead of ./mcpkit.toml.",
+            help="Settings file to read instead of those of this folder.",
         ),
     ):
         function = option(function)
@@ -58,7 +58,7 @@ def effective_settings(
     settings_path: Path | None,
     assignments: tuple[str, ...],
     log_level: str | None,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[tuple[str, ...], Any] | None = None,
 ) -> Effective:
     """Read the settings with what the command line says on top, and set up logging.
 
@@ -71,9 +71,11 @@ def effective_settings(
     given = dict(map(_assignment, assignments))
     given |= {key: value for key, value in (overrides or {}).items() if value is not None}
     if log_level is not None:
-        given["log_level"] = log_level
+        given[("log_level",)] = log_level
     effective = read_settings(path=settings_path, overrides=given)
     set_up_logging(effective.settings.log_level)
+    for warning in effective.warnings:
+        click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {warning}", err=True)
     return effective
 
 
@@ -92,16 +94,16 @@ def load_app(
         MCPKitError: The settings or a strict plugin forbid it.
     """
     from mcpkit.core.assembly import build
-    from mcpkit.core.catalogues import Catalogues, default_folder
+    from mcpkit.core.catalogues import user_catalogues
     from mcpkit.core.descriptors import kept_stdout
 
     with kept_stdout():
         return build(
             effective.settings,
             plugins=not no_plugins,
-            origin=effective.origin,
+            origins=effective.origins,
             lenient=lenient,
-            catalogues=Catalogues(default_folder()) if use_catalogues else None,
+            catalogues=user_catalogues() if use_catalogues else None,
         )
 
 
@@ -116,13 +118,24 @@ def quiet_app(
     return load_app(effective, no_plugins=no_plugins)
 
 
-def _assignment(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
+def _assignment(text: str) -> tuple[tuple[str, ...], Any]:
+    """Read one `--set`; errors do not show it, since it may hold a secret."""
+    from mcpkit.core.settings.keys import parse_assignment, spell
+
+    try:
+        key, value = parse_assignment(text)
+    except ValueError as exc:
+        raise click.BadParameter(
+            "it is not KEY=VALUE; a name with dots or other signs is quoted, as in "
+            """auth.api_keys."alice@example.com"=…""",
+            param_hint="--set",
+        ) from exc
     if value.lstrip()[:1] in {"[", "{"}:
         try:
-            return key.strip(), json.loads(value)
-        except ValueError as exc:
-            raise click.BadParameter(f"{key} is not valid JSON: {exc}", param_hint="--set") from exc
-    return key.strip(), value
+            return key, json.loads(value)
+        except (ValueError, RecursionError) as exc:
+            reason = "it is nested too deeply" if isinstance(exc, RecursionError) else exc
+            raise click.BadParameter(
+                f"{spell(key)} is not valid JSON: {reason}", param_hint="--set"
+            ) from exc
+    return key, value

@@ -88,10 +88,12 @@ def serve(
     host = None if inherited is None else _inherited(inherited)
     if host is not None or shared:
         _refuse_network(transports, http)
-    overrides = {f"http.{name}": value for name, value in http.items()}
-    overrides |= {"eager": eager, "strict": strict, "transports": list(transports) or None}
+    overrides: dict[tuple[str, ...], Any] = {("http", key): text for key, text in http.items()}
+    overrides |= {("eager",): eager, ("strict",): strict}
+    overrides[("transports",)] = list(transports) or None
     with paused_collector():
         effective = effective_settings(settings_path, assignments, log_level, overrides)
+    logger.info("Settings from %s", ", ".join(effective.files) or "no file")
     if shared:
         logger.info("A server cannot be shared here: serving this client alone")
     if (host is not None or shared) and set(effective.settings.transports) != {"stdio"}:

@@ -31,12 +31,14 @@ def show(
 
     Settings of plugins are shown as they were set; values whose names sound secret are masked.
     """
+    from mcpkit.core.settings.keys import spell
+
     effective = effective_settings(settings_path, assignments, log_level)
     dumped = effective.settings.model_dump(mode="json")
     rows = [
-        (path, _masked(path, value), effective.origin(path) or "default")
-        for path, value in _leaves(dumped)
+        (spell(key), _masked(key, value), effective.origin(*key)) for key, value in _leaves(dumped)
     ]
+    click.echo(f"Settings from {', '.join(effective.files) or 'no file'}", err=True)
     if as_json:
         print_json({path: {"value": value, "origin": origin} for path, value, origin in rows})
     else:
@@ -127,19 +129,21 @@ def _toml(value: Any) -> str:
     return repr(value) if isinstance(value, int | float) else f'"{value}"'
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
+def _leaves(
+    values: Mapping[str, Any], key: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from _leaves(value, (*key, name))
         else:
-            yield f"{prefix}{key}", value
+            yield (*key, name), value
 
 
-def _masked(path: str, value: Any) -> Any:
+def _masked(key: tuple[str, ...], value: Any) -> Any:
     """Mask a plugin's values by their names: their models are not loaded here."""
-    name = path.rpartition(".")[2].lower()
+    name = key[-1].lower()
     secret = any(word in name for word in ("key", "token", "secret", "password", "credential"))
-    if path.startswith("plugins.") and secret and isinstance(value, str):
+    if key[0] == "plugins" and secret and isinstance(value, str):
         return MASK
     return value
 

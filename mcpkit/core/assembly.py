@@ -13,9 +13,10 @@ from mcpkit.core.deferred import deferred
 from mcpkit.core.discovery import discover, is_wanted, refuse_duplicates, select
 from mcpkit.core.hooks import ask_for_items, create_manager
 from mcpkit.core.outcomes import log_outcome, refuse_strict
-from mcpkit.core.plan import Origin, Plan
+from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
 from mcpkit.core.settings import Settings
+from mcpkit.core.settings.origins import OriginsOf
 from mcpkit.core.status import PluginRecord, Stage, Status
 
 load = deferred("mcpkit.core.loading:load")
@@ -28,7 +29,7 @@ def build(
     *,
     plugins: bool = True,
     objects: Mapping[str, object] | None = None,
-    origin: Origin = lambda path: None,
+    origins: OriginsOf = lambda key: (),
     lenient: bool = False,
     catalogues: Catalogues | None = None,
 ) -> App:
@@ -38,7 +39,7 @@ def build(
         settings: Of the whole server.
         plugins: Whether installed plugins are looked for; False is `--no-plugins`.
         objects: Plugins given in code, by name.
-        origin: Tells where a setting comes from, for error messages.
+        origins: Tells where a setting was set, for error messages.
         lenient: Whether a strict plugin may fail: to list plugins, not to serve them.
         catalogues: Where what plugins contribute is written down: those that are there are not
             imported now, but at their first call.
@@ -54,14 +55,14 @@ def build(
     if given:
         refuse_duplicates(records)
     if plugins or given:
-        select(records, settings.plugins, allow=settings.plugins_allow)
+        select(records, settings.plugins, allow=settings.plugins_allow, origins=origins)
 
     manager = create_manager()
     manager.register(builtin_transports, BUILT_IN)
     builtin = ask_for_items(
         manager, builtin_transports, "mcpkit_transports", Transport, settings=None
     )
-    plan = Plan(section=settings.plugin, calls=settings.calls, origin=origin)
+    plan = Plan(section=settings.plugin, calls=settings.calls, origins=origins)
     if catalogues is not None:
         doze(records, catalogues, settings)
     if any(map(is_wanted, records)):

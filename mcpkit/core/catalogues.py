@@ -7,14 +7,10 @@ file that is stale, broken or somebody else's is no catalogue: the plugin is imp
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import logging
-import os
 import platform
-import tempfile
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,9 +19,10 @@ import pydantic_core
 import mcpkit
 from mcpkit.core.components import Catalogue
 from mcpkit.core.distributions import version_of
-from mcpkit.core.own_files import check_own_folder, read_own_file
+from mcpkit.core.own_files import check_own_folder, read_own_file, write_own_file
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.status import PluginRecord
+from mcpkit.core.user_folders import cache_folder
 from mcpkit.core.written import Written, describe, restore
 
 logger = logging.getLogger(__name__)
@@ -42,10 +39,10 @@ KEPT = 4
 ENDING = ".catalogue.json"
 
 
-def default_folder() -> Path:
-    """Where catalogues are kept: the user's cache folder (XDG Base Directory Specification)."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "mcpkit" / "catalogues"
+def user_catalogues() -> Catalogues | None:
+    """The catalogues in the user's cache folder; None where the user has no such folder."""
+    folder = cache_folder()
+    return None if folder is None else Catalogues(Path(folder, "catalogues"))
 
 
 class Catalogues:
@@ -87,7 +84,7 @@ class Catalogues:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if self._is_own():
-                _replace(file, written.model_dump_json())
+                write_own_file(file, written.model_dump_json().encode())
                 self._prune(record)
         except OSError as exc:
             logger.info("Cannot write the catalogue of plugin %s: %s", record.label, exc)
@@ -153,21 +150,3 @@ def _prefix(record: PluginRecord) -> str:
     """The beginning of the file's name: plugin, and the place that it is installed in."""
     place = sha256(str(record.location).encode()).hexdigest()[:8]
     return f"{record.name}-{place}-"
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write a file so that readers see the old one or the new one, whole."""
-    with _temporary(file) as temporary:
-        temporary.write_text(text, "utf-8")
-        temporary.replace(file)
-
-
-@contextlib.contextmanager
-def _temporary(file: Path) -> Iterator[Path]:
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)

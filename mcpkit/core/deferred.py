@@ -6,9 +6,13 @@ transport, a plugin that nobody has called, or a broken file asks for is not imp
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False  # importing `typing` costs as much as a relay to a shared server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def deferred(target: str) -> Callable[..., Any]:

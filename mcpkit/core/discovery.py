@@ -17,6 +17,8 @@ from importlib_metadata import IDistribution
 from mcpkit.core.distributions import is_editable, name_and_version
 from mcpkit.core.errors import PluginContractError, SettingsError
 from mcpkit.core.settings import PLUGIN_NAME, PluginSection
+from mcpkit.core.settings.keys import Key, spell
+from mcpkit.core.settings.origins import OriginsOf
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.suggestions import did_you_mean, quoted, shortened
 
@@ -65,6 +67,7 @@ def select(
     sections: Mapping[str, PluginSection],
     *,
     allow: tuple[str, ...] | None,
+    origins: OriginsOf = lambda key: (),
 ) -> None:
     """Disable what the settings do not want, before anything is imported.
 
@@ -72,31 +75,40 @@ def select(
         records: The discovered plugins; those not wanted are changed in place.
         sections: `plugins.<name>` of the settings.
         allow: When set, only these plugins are imported.
+        origins: Tells where a setting was set.
 
     Raises:
-        SettingsError: A section, or a name that is allowed, belongs to no installed plugin.
+        SettingsError: A section that sets something, or a name that is allowed, belongs to no
+            installed plugin.
     """
     records = list(records)
     names = {record.name for record in records}
-    for name in sections:
-        if name not in names:
-            near = did_you_mean(name, names)
-            raise SettingsError(
-                f"plugins.{shortened(name)} belongs to no installed plugin{near}",
-                hint=f"Install mcpkit-plugin-{name.replace('_', '-')}, or remove plugins.{name}",
-            )
+    for name, section in sections.items():
+        if name not in names and section.model_fields_set:
+            key = shortened(spell(("plugins", name)))
+            raise _unknown(name, names, f"{key} belongs to", ("plugins", name), origins)
     for name in allow or ():
         if name not in names:
-            near = did_you_mean(name, names)
-            raise SettingsError(
-                f"plugins_allow names {quoted(name)}, which is not installed{near}",
-                hint=f"Install mcpkit-plugin-{name.replace('_', '-')}, or take it off the list",
+            raise _unknown(
+                name, names, f"plugins_allow: {quoted(name)} is", ("plugins_allow",), origins
             )
     for record in records:
         if not sections.get(record.name, PluginSection()).enabled:
             record.disable(f"plugins.{record.name}.enabled is false")
         elif allow is not None and record.name not in allow:
             record.disable("It is not in plugins_allow")
+
+
+def _unknown(
+    name: str, known: Iterable[str], what: str, key: Key, origins: OriginsOf
+) -> SettingsError:
+    found = origins(key)
+    where = f"{', '.join(map(str, found))}: " if found else ""
+    change = f", or: {found[0].hint(key)}" if found else ""
+    return SettingsError(
+        f"{where}{what} no installed plugin{did_you_mean(name, known)}",
+        hint=f"Install mcpkit-plugin-{shortened(name.replace('_', '-'))}{change}",
+    )
 
 
 def _record(point: importlib_metadata.EntryPoint) -> PluginRecord:

@@ -11,15 +11,22 @@ from pydantic import BaseModel, ValidationError
 
 from mcpkit.core.errors import PluginContractError, PluginSettingsError
 from mcpkit.core.hooks import ask
-from mcpkit.core.plan import Origin
 from mcpkit.core.settings import RESERVED_PLUGIN_KEYS, PluginSection
+from mcpkit.core.settings.keys import Key, spell
+from mcpkit.core.settings.origins import OriginsOf
 from mcpkit.core.status import PluginRecord
 from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.wording import describe_errors
 
+MAX_PROBLEMS = 10
+"""Most problems that one message tells."""
+
 
 def fill_settings(
-    record: PluginRecord, manager: pluggy.PluginManager, section: PluginSection, origin: Origin
+    record: PluginRecord,
+    manager: pluggy.PluginManager,
+    section: PluginSection,
+    origins: OriginsOf,
 ) -> BaseModel | None:
     """Fill the model that a plugin declares from its section.
 
@@ -27,14 +34,27 @@ def fill_settings(
         PluginSettingsError: The section does not fit; the message names key and source.
         PluginContractError: What it declares is no model, or takes a key of the host.
     """
-    models = ask(manager, record.plugin, "mcpkit_settings")
+    model = settings_model(record, manager)
     values = section.own
+    if model is not None:
+        return _fill(model, values, record.name, origins)
+    if values:
+        key = ("plugins", record.name, min(values))
+        raise PluginSettingsError(
+            f"It takes no settings; got {', '.join(sorted(values))}",
+            hint=_hint(key, origins) or f"Remove them from [plugins.{record.name}]",
+        )
+    return None
+
+
+def settings_model(record: PluginRecord, manager: pluggy.PluginManager) -> type[BaseModel] | None:
+    """The model that a plugin declares; None when it takes no settings.
+
+    Raises:
+        PluginContractError: What it declares is no model, or takes a key of the host.
+    """
+    models = ask(manager, record.plugin, "mcpkit_settings")
     if not models:
-        if values:
-            raise PluginSettingsError(
-                f"It takes no settings; got {', '.join(sorted(values))}",
-                hint=f"Remove them from [plugins.{record.name}]",
-            )
         return None
     model = models[0]
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
@@ -48,36 +68,48 @@ def fill_settings(
             f"Its settings model uses {min(taken)!r}, which the host reads itself",
             hint="Rename that field",
         )
-    return _fill(model, values, record.name, origin)
+    return model
 
 
 def _fill(
-    model: type[BaseModel], values: dict[str, object], name: str, origin: Origin
+    model: type[BaseModel], values: dict[str, object], name: str, origins: OriginsOf
 ) -> BaseModel:
-    path = f"plugins.{name}"
+    section: Key = ("plugins", name)
     known = {field.alias or key for key, field in model.model_fields.items()}
-    hint = f"Change [{path}] in mcpkit.toml, or MCPKIT_PLUGINS__{name.upper()}__…"
     for key in sorted(values):
         if key not in known and model.model_config.get("extra") != "allow":
+            here = (*section, key)
             raise PluginSettingsError(
-                f"{_sourced(f'{path}.{key}', origin)} is no setting of it"
-                f"{did_you_mean(key, known)}",
-                hint=hint,
+                f"{_sourced(here, origins)} is no setting of it{did_you_mean(key, known)}",
+                hint=_hint(here, origins) or f"Change [{spell(section)}]",
             )
     try:
         return model.model_validate(values)
     except ValidationError as exc:
+        found = describe_errors(exc, most=MAX_PROBLEMS)
+        keys = [(*section, *problem.path) for problem in found]
         problems = [
-            f"{_sourced('.'.join([path, *map(str, problem.path)]), origin)}: {problem.message}"
-            for problem in describe_errors(exc)
+            f"{_sourced(key, origins)}: {problem.message}"
+            for key, problem in zip(keys, found, strict=True)
         ]
-        raise PluginSettingsError("; ".join(problems), hint=hint) from exc
+        hints = dict.fromkeys(filter(None, (_hint(key, origins) for key in keys)))
+        raise PluginSettingsError(
+            "; ".join(problems), hint="; ".join(hints) or f"Change [{spell(section)}]"
+        ) from exc
     except Exception as exc:  # plugin code: a validator may raise anything
         raise PluginSettingsError(
-            f"Its settings model raised {type(exc).__name__}", hint=hint
+            f"Its settings model raised {type(exc).__name__}",
+            hint=_hint(section, origins) or f"Change [{spell(section)}]",
         ) from exc
 
 
-def _sourced(path: str, origin: Origin) -> str:
-    source = origin(path)
-    return f"{shortened(path)} (from {source})" if source else shortened(path)
+def _sourced(key: Key, origins: OriginsOf) -> str:
+    sources = ", ".join(map(str, origins(key)))
+    path = shortened(spell(key))
+    return f"{path} (from {shortened(sources)})" if sources else path
+
+
+def _hint(key: Key, origins: OriginsOf) -> str | None:
+    """Where to change a setting; None for a default."""
+    found = origins(key)
+    return found[0].hint(key) if found else None

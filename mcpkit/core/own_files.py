@@ -1,4 +1,4 @@
-"""Own files: reading files that nobody but the user or root may have written.
+"""Own files: reading files that nobody but the user or root may have written, and writing such.
 
 In comes a path; out come bytes, or an `OSError` that tells in plain words what is wrong. A file is
 opened once and checked by its descriptor, so that it cannot be exchanged between check and read.
@@ -10,12 +10,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
 
 from mcpkit.core.deferred import deferred
 
 group_of = deferred("grp:getgrgid")
+make_temporary = deferred("tempfile:mkstemp")
 user_of = deferred("pwd:getpwuid")
+
+StrPath = str | os.PathLike[str]
+"""A path; importing pathlib would cost a relay as much as all else."""
 
 FLAGS: int = (
     os.O_RDONLY
@@ -26,7 +29,7 @@ FLAGS: int = (
 NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
 
 
-def read_own_file(path: Path, *, max_bytes: int, follow_link: bool = False) -> bytes:
+def read_own_file(path: StrPath, *, max_bytes: int, follow_link: bool = False) -> bytes:
     """Read a regular file that belongs to the user or root and that nobody else can write.
 
     Args:
@@ -39,29 +42,58 @@ def read_own_file(path: Path, *, max_bytes: int, follow_link: bool = False) -> b
         OSError: It is of another kind, too large, not to be trusted or not readable; the error's
             text is half a sentence such as `others can write it`.
     """
+    content, status = read_regular_file(path, max_bytes=max_bytes, follow_link=follow_link)
+    check_owner(status)
+    return content
+
+
+def read_regular_file(
+    path: StrPath, *, max_bytes: int, follow_link: bool = False
+) -> tuple[bytes, os.stat_result]:
+    """Read a regular file of anybody, and its status, for `check_owner` to judge.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        OSError: It is of another kind, too large or not readable.
+    """
     descriptor = _open(path, FLAGS if follow_link else FLAGS | NO_LINK)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is no regular file")
-        check_owner(status)
         with open(descriptor, "rb", closefd=False) as file:
             content = file.read(max_bytes + 1)
     finally:
         os.close(descriptor)
     if len(content) > max_bytes:
         raise OSError(f"it is larger than {max_bytes} bytes")
-    return content
+    return content, status
 
 
-def check_own_folder(path: Path) -> None:
+def write_own_file(path: StrPath, content: bytes) -> None:
+    """Write a file for the user alone, so that readers see the old one or the new one, whole.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    descriptor, temporary = make_temporary(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def check_own_folder(path: StrPath) -> None:
     """Make sure that nobody but the user or root can put files into a folder.
 
     Raises:
         FileNotFoundError: There is no such folder.
         OSError: It is no folder, belongs to somebody else, or others can write it.
     """
-    status = path.stat()
+    status = os.stat(path)
     if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError("it is no folder")
     check_owner(status)
@@ -83,7 +115,7 @@ def check_owner(status: os.stat_result) -> None:
         raise PermissionError("others can write it")
 
 
-def _open(path: Path, flags: int) -> int:
+def _open(path: StrPath, flags: int) -> int:
     try:
         return os.open(path, flags)
     except FileNotFoundError:

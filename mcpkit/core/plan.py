@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mcpkit.core.settings import CallSettings, PluginSection
-
-Origin = Callable[[str], str | None]
-"""Tells where a setting comes from, by its dotted path: `environment MCPKIT_…`, or None."""
+from mcpkit.core.settings.origins import OriginsOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +16,9 @@ class Plan:
     Attributes:
         section: Tells the section of a plugin.
         calls: How handlers run, where the section does not say.
-        origin: Tells where a setting comes from.
+        origins: Tells where a setting was set.
     """
 
     section: Callable[[str], PluginSection]
     calls: CallSettings
-    origin: Origin
+    origins: OriginsOf

@@ -45,7 +45,7 @@ def validate(records: Iterable[PluginRecord], manager: pluggy.PluginManager, pla
         section = plan.section(record.name)
         try:
             record.stage = Stage.SETTINGS
-            record.settings = fill_settings(record, manager, section, plan.origin)
+            record.settings = fill_settings(record, manager, section, plan.origins)
             record.stage = Stage.VALIDATE
             threads = WorkerThreads(section.call_threads or plan.calls.threads)
             record.catalogue = build_catalogue(record, manager, section, threads)

@@ -11,6 +11,11 @@ import os
 import sys
 
 import mcpkit
+from mcpkit.core.own_files import read_regular_file
+from mcpkit.core.user_folders import settings_folder, trust_file
+
+LARGEST = 4 * 1024 * 1024
+"""Larger settings files, in bytes, are refused by every server."""
 
 IGNORED = frozenset(
     """
@@ -76,13 +81,15 @@ def _files(arguments: list[str]) -> list[object]:
             named += arguments[number + 1 : number + 2]
         elif argument.startswith("--settings="):
             named.append(argument.partition("=")[2])
+    user, trust = settings_folder(), trust_file(os.getcwd())
+    named += [f"{user}/mcpkit.toml" if user else "", trust or ""]
     found: list[object] = []
     for path in ("mcpkit.toml", "pyproject.toml", ".env", *filter(None, named)):
         try:
-            with open(path, "rb") as file:
-                found += [path, file.read()]
-        except OSError as exc:
-            found += [path, exc.errno]
+            content, status = read_regular_file(path, max_bytes=LARGEST, follow_link=True)
+            found += [path, content, status.st_uid, status.st_mode]
+        except OSError as exc:  # every server says what is wrong
+            found += [path, str(exc)]
     return found
 
 

@@ -3,7 +3,6 @@
 import json
 import random
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from mcpkit.core.errors import (
     SettingsError,
 )
 from mcpkit.core.settings import Settings
+from mcpkit.core.settings.origins import Origin
 from mcpkit.core.status import PluginRecord, Stage, Status
 
 GOOD = """
@@ -315,7 +315,7 @@ def test_a_section_of_no_plugin_is_fatal(install: Any) -> None:
     install("alpha", GOOD)
 
     with pytest.raises(SettingsError, match=r"plugins\.alhpa.*Did you mean 'alpha'"):
-        build_with(plugins={"alhpa": {}})
+        build_with(plugins={"alhpa": {"units": "x"}})
 
 
 def test_no_plugins_imports_none_and_minds_no_section(install: Any) -> None:
@@ -432,16 +432,19 @@ class Strict(PluginSettings):
     limit: int = 3
 
 
-def fail_settings(values: dict[str, Any], origin: Callable[[str], str | None]) -> PluginError:
+def fail_settings(values: dict[str, Any], origin: Origin) -> PluginError:
     settings = Settings.model_validate({"plugins": {"mine": values}})
-    app = build(settings, plugins=False, objects={"mine": Plugin(settings=Strict)}, origin=origin)
+    objects = {"mine": Plugin(settings=Strict)}
+    app = build(settings, plugins=False, objects=objects, origins=lambda key: [origin])
     error = record_of(app, "mine").error
     assert isinstance(error, PluginSettingsError)
     return error
 
 
 def test_a_misspelt_setting_names_its_source_and_the_nearest_one() -> None:
-    error = fail_settings({"unit": "x"}, lambda path: "environment MCPKIT_PLUGINS__MINE__UNIT")
+    error = fail_settings(
+        {"unit": "x"}, Origin(source="environment", name="MCPKIT_PLUGINS__MINE__UNIT")
+    )
 
     assert error.message == (
         "plugins.mine.unit (from environment MCPKIT_PLUGINS__MINE__UNIT) is no setting of it. "
@@ -450,7 +453,9 @@ def test_a_misspelt_setting_names_its_source_and_the_nearest_one() -> None:
 
 
 def test_a_wrong_value_is_named_and_never_shown() -> None:
-    error = fail_settings({"limit": "hunter2"}, lambda path: "mcpkit.toml")
+    error = fail_settings(
+        {"limit": "hunter2"}, Origin(source="file", name="mcpkit.toml", path="/etc/mcpkit.toml")
+    )
 
     assert "plugins.mine.limit (from mcpkit.toml): should be a valid integer" in error.message
     assert "hunter2" not in error.message

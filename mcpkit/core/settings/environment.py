@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from mcpkit.core.errors import SettingsError
 from mcpkit.core.settings import Settings
 
 
@@ -21,45 +19,24 @@ class _Spelled(Settings, BaseSettings):  # type: ignore[misc]  # its model_confi
     """Settings as pydantic-settings sees them: it reads the environment for us."""
 
 
-class _Environment(EnvSettingsSource):
+class _Variables(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         return _decode(field, value)
 
 
-class _DotEnv(DotEnvSettingsSource):
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        return _decode(field, value)
-
-
-def read_environment(
-    prefix: str, delimiter: str, env_file: Path | None = None
-) -> Mapping[str, Any]:
-    """Read settings from a `.env` file, or from the environment.
+def parse_variables(variables: Mapping[str, str], prefix: str, delimiter: str) -> dict[str, Any]:
+    """Nest the settings that variables hold, whatever the case of their names.
 
     Args:
-        prefix: What the names of variables start with.
+        variables: Text by name.
+        prefix: What the names start with.
         delimiter: What stands between levels in a name.
-        env_file: None for the environment.
-
-    Raises:
-        SettingsError: A value cannot be read.
     """
-    spelling: dict[str, Any] = {
-        "env_prefix": prefix,
-        "env_nested_delimiter": delimiter,
-        "case_sensitive": False,
-    }
-    if env_file is None:
-        source: EnvSettingsSource = _Environment(_Spelled, **spelling)
-    else:
-        source = _DotEnv(_Spelled, env_file=env_file, **spelling)
-    try:
-        found = source()
-    except Exception as exc:  # its own error names the field
-        raise SettingsError(
-            f"The environment cannot be read: {exc}", hint="Write lists and objects as JSON"
-        ) from exc
-    return {key: value for key, value in found.items() if key in Settings.model_fields}
+    source = _Variables(
+        _Spelled, env_prefix=prefix, env_nested_delimiter=delimiter, case_sensitive=False
+    )
+    source.env_vars = {name.lower(): value for name, value in variables.items()}
+    return {key: value for key, value in source().items() if key in Settings.model_fields}
 
 
 def _decode(field: FieldInfo | None, value: str) -> Any:
@@ -71,7 +48,7 @@ def _decode(field: FieldInfo | None, value: str) -> Any:
     if value.lstrip()[:1] in {"[", "{"}:
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value  # validation says what is wrong, and where it was set
     if field is not None and "tuple" in str(field.annotation):
         return [part.strip() for part in value.split(",") if part.strip()]

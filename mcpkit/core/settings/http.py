@@ -1,6 +1,6 @@
 """Settings of the network transports: where they listen, for whom, and how much they take."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from mcpkit.core.settings.section import Section
 
@@ -58,3 +58,9 @@ class HttpSettings(Section):
     tls_certificate: str | None = Field(None, description="PEM file with the certificate chain")
     tls_key: str | None = Field(None, description="PEM file with the private key")
     tls_key_password: SecretStr | None = Field(None, description="Password of the private key")
+
+    @model_validator(mode="after")
+    def _tls_in_pairs(self) -> "HttpSettings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("needs tls_certificate and tls_key together")
+        return self

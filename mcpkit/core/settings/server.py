@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mcpkit.core.settings.auth import AuthSettings
 from mcpkit.core.settings.calls import CallSettings, ListSettings, RequestStateSettings
@@ -65,12 +65,6 @@ class Settings(Section):
     plugins: dict[str, PluginSection] = Field(
         default_factory=dict, description="One section per plugin, its own settings included"
     )
-
-    @model_validator(mode="after")
-    def _tls_in_pairs(self) -> "Settings":
-        if (self.http.tls_certificate is None) != (self.http.tls_key is None):
-            raise ValueError("http.tls_certificate and http.tls_key go together")
-        return self
 
     def plugin(self, name: str) -> PluginSection:
         """The section of one plugin; an empty one when nothing is set."""

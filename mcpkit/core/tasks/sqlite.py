@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from anyio import to_thread
 
 from mcpkit.core.errors import ServeError
 from mcpkit.core.tasks.records import Change, TaskRecord
+from mcpkit.core.user_folders import state_folder
 
 ResultT = TypeVar("ResultT")
 
@@ -33,9 +33,18 @@ CREATE INDEX IF NOT EXISTS tasks_v1_expires ON tasks_v1 (expires);
 
 
 def default_path() -> Path:
-    """The file in the user's state folder (XDG Base Directory Specification)."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state / "mcpkit" / "tasks.sqlite"
+    """The file in the user's state folder (XDG Base Directory Specification).
+
+    Raises:
+        ServeError: The user has no such folder.
+    """
+    state = state_folder()
+    if state is None:
+        raise ServeError(
+            "There is no folder to keep tasks in: the user has no home",
+            hint="Set tasks.path, or HOME or XDG_STATE_HOME to a folder of yours",
+        )
+    return Path(state, "tasks.sqlite")
 
 
 def open_store(path: Path | None) -> SqliteTaskStore:

@@ -7,51 +7,28 @@ from typing import Any
 import pytest
 
 from mcpkit.core.errors import SettingsError
-from mcpkit.core.settings.sources import Effective, read_settings
+from mcpkit.core.settings.sources import Effective
 
 KEY = "a-key-of-good-length-0123456789"
 
 Read = Callable[..., Effective]
 
 
-@pytest.fixture
-def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Read settings in a folder with these files and this environment."""
-
-    def read_with(
-        toml: str | None = None,
-        dotenv: str | None = None,
-        pyproject: str | None = None,
-        overrides: dict[str, Any] | None = None,
-        path: Path | None = None,
-        **environment: str,
-    ) -> Effective:
-        files = {"mcpkit.toml": toml, ".env": dotenv, "pyproject.toml": pyproject}
-        for name, content in files.items():
-            if content is not None:
-                (tmp_path / name).write_text(content, "utf-8")
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        return read_settings(path=path, overrides=overrides, directory=tmp_path)
-
-    return read_with
-
-
 def test_the_stronger_source_wins_and_is_named(read: Read) -> None:
     effective = read(
         toml='name = "file"\n[http]\nport = 1\nhost = "localhost"\npath = "/file"',
         dotenv="MCPKIT_HTTP__PORT=2\nMCPKIT_HTTP__HOST=127.0.0.2\nOTHER=x",
-        overrides={"http.port": 4},
+        overrides={("http", "port"): 4},
         MCPKIT_HTTP__PORT="3",
     )
 
     http = effective.settings.http
     assert (http.port, http.host, http.path) == (4, "127.0.0.2", "/file")
     assert effective.settings.name == "file"
-    assert effective.origin("http.port") == "command line"
-    assert effective.origin("http.host") == ".env MCPKIT_HTTP__HOST"
-    assert effective.origin("http.path") == "mcpkit.toml"
-    assert effective.origin("http.sse_path") is None
+    assert effective.origin("http", "port") == "command line"
+    assert effective.origin("http", "host") == ".env MCPKIT_HTTP__HOST"
+    assert effective.origin("http", "path") == "mcpkit.toml"
+    assert effective.origin("http", "sse_path") == "default"
 
 
 def test_the_environment_speaks_lists_tables_and_json(read: Read) -> None:
@@ -68,15 +45,16 @@ def test_the_environment_speaks_lists_tables_and_json(read: Read) -> None:
     assert settings.auth.api_keys["alice"].get_secret_value() == KEY
     assert settings.plugin("weather").own == {"units": "metric", "number": "12345"}
     assert settings.plugin("search").own == {"folders": ["/a"]}
-    assert effective.origin("plugins.weather.units") == "environment MCPKIT_PLUGINS__WEATHER__UNITS"
+    units = effective.origin("plugins", "weather", "units")
+    assert units == "environment MCPKIT_PLUGINS__WEATHER__UNITS"
 
 
 def test_an_object_in_a_variable_is_a_section_and_an_exact_name_is_stronger(read: Read) -> None:
     effective = read(MCPKIT_HTTP='{"port": 1, "host": "localhost"}', MCPKIT_HTTP__PORT="2")
 
     assert (effective.settings.http.port, effective.settings.http.host) == (2, "localhost")
-    assert effective.origin("http.host") == "environment MCPKIT_HTTP"
-    assert effective.origin("http.port") == "environment MCPKIT_HTTP__PORT"
+    assert effective.origin("http", "host") == "environment MCPKIT_HTTP"
+    assert effective.origin("http", "port") == "environment MCPKIT_HTTP__PORT"
 
 
 def test_text_that_looks_like_json_stays_text_where_text_is_wanted(read: Read) -> None:
@@ -95,9 +73,9 @@ def test_keys_may_be_a_list(read: Read) -> None:
     assert list(settings.auth.api_keys) == ["key1", "key2"]
 
 
-def test_pyproject_and_other_files_may_hold_settings(read: Read, tmp_path: Path) -> None:
+def test_pyproject_and_other_files_may_hold_settings(read: Read, folder: Path) -> None:
     section = '[tool.mcpkit]\nname = "mine"'
-    other = tmp_path / "other.toml"
+    other = folder / "other.toml"
     other.write_text('name = "other"', "utf-8")
 
     assert read(pyproject=section).settings.name == "mine"
@@ -123,7 +101,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "mcpkit.toml: http.prt is no setting. Did you mean 'http.port'?",
     ),
     "command line": (
-        {"overrides": {"http.prt": "1"}},
+        {"overrides": {("http", "prt"): "1"}},
         "command line: http.prt is no setting. Did you mean 'http.port'?",
     ),
     "file value": ({"toml": "[http]\nport = 'hunter2'"}, "mcpkit.toml: http.port should be"),
@@ -131,14 +109,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"MCPKIT_HTTP__PORT": "hunter2"},
         "environment MCPKIT_HTTP__PORT: http.port should be a valid integer",
     ),
-    "toml": ({"toml": "name = \n"}, "mcpkit.toml is not valid TOML"),
+    "toml": ({"toml": "name = \n"}, "mcpkit.toml' is not valid TOML"),
     "json": ({"MCPKIT_TRANSPORTS": "[bad"}, "transports should be a valid tuple"),
     "section": ({"MCPKIT_HTTP": "hunter2"}, "environment MCPKIT_HTTP"),
     "short key": ({"MCPKIT_AUTH__API_KEYS": "hunter2"}, "shorter than 16 characters"),
     "same keys": ({"MCPKIT_AUTH__API_KEYS": f"{KEY},{KEY}"}, "have the same API key"),
     "odd key": ({"MCPKIT_AUTH__API_KEYS": f"{KEY} é"}, "printable ASCII"),
-    "tls": ({"MCPKIT_HTTP__TLS_KEY": "a.pem"}, "go together"),
-    "missing file": ({"MCPKIT_SETTINGS": "no.toml"}, "'no.toml' does not exist"),
+    "tls": ({"MCPKIT_HTTP__TLS_KEY": "a.pem"}, "together"),
+    "missing file": ({"MCPKIT_SETTINGS": "no.toml"}, "no.toml': it does not exist"),
     "prefix": ({"toml": "[plugins.weather]\nprefix = 'né'"}, "plugins.weather.prefix"),
 }
 

@@ -13,6 +13,7 @@ TYPE_CHECKING = False  # importing `typing` costs as much as a relay to a shared
 if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
     from mcpkit.core.changes import Changes
     from mcpkit.core.context import Context
+    from mcpkit.core.contributions import Health
     from mcpkit.core.errors import (
         MCPKitError,
         PromptError,
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Changes",
     "Context",
+    "Health",
     "MCPKitError",
     "Plugin",
     "PluginSettings",
@@ -46,6 +48,7 @@ __all__ = [
 _MODULES = {
     "Changes": "mcpkit.core.changes",
     "Context": "mcpkit.core.context",
+    "Health": "mcpkit.core.contributions",
     "MCPKitError": "mcpkit.core.errors",
     "Plugin": "mcpkit.core.plugin",
     "PluginSettings": "mcpkit.core.settings",

@@ -210,6 +210,7 @@ def test_the_public_names_are_these() -> None:
     assert mcpkit.__all__ == [
         "Changes",
         "Context",
+        "Health",
         "MCPKitError",
         "Plugin",
         "PluginSettings",

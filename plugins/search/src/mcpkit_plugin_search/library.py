@@ -1,124 +1,152 @@
 """The library: the operator's documents, kept up to date, searched and read.
 
-Indexing goes on in worker threads, a batch at a time: it can be watched, cancelled, and a search
-meanwhile finds what is there. An index that breaks while it is used is built again at once.
+Indexing goes on in a worker thread: it can be watched, and a search meanwhile finds what is there.
+An index that breaks while it is used is built again at once.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import anyio
-from anyio import to_thread
 
-from .files import FoundFile, locate, scan
-from .index import BrokenIndexError, Hit, Index, UnusableIndexError, default_path
+from mcpkit import WorkerThreads
+
+from .below import RefusedError
+from .database import BrokenIndexError, Database, UnusableIndexError
+from .files import Files, SkippedFile
+from .index import Hit, Index, default_path
+from .indexing import Changes, Indexing, Progress
+from .reader import Reader, ReaderError, ReadLimits
 from .settings import SearchSettings
-from .texts import Text, UnreadableError, read_text
+from .texts import Text, UnreadableError
+from .updates import Updates
 
 logger = logging.getLogger(__name__)
 
-BATCH = 25
-"""Documents written in one transaction."""
+READERS = 2
+"""Documents that are read at once for clients."""
+
+POLL = 0.1
+"""Seconds between two looks at the progress of a run."""
 
 AnswerT = TypeVar("AnswerT")
 
-Progress = Callable[[int, int], Awaitable[None]]
-"""Told how many of how many documents are done."""
+OnProgress = Callable[[int, int], Awaitable[None]]
+"""Told how many of how many new and changed documents are read."""
 
 
-@dataclass(slots=True)
-class Changes:
-    """What one run of indexing did."""
+class SearchTimeoutError(Exception):
+    """The index did not answer in time."""
 
-    added: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    unreadable: int = 0
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Documents that match.
+
+    Attributes:
+        hits: The best first.
+        is_complete: Whether all files were indexed as they are now.
+    """
+
+    hits: list[Hit]
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryStatus:
+    """State of the index.
+
+    Attributes:
+        documents: Documents in the index.
+        skipped: Number of files that are not indexed.
+        examples: The first of them.
+    """
+
+    documents: int
+    skipped: int
+    examples: list[SkippedFile]
 
 
 class Library:
     """The documents in the folders of the settings.
 
     Attributes:
-        documents: How many are indexed.
-        indexed_at: When the index was last brought up to date; None if not yet.
+        documents: How many were indexed after the last run.
+        indexed_at: Time when the index was last up to date; None if not yet.
         problem: Why the last run failed; None if it did not.
+        updates: Runs of indexing.
     """
 
     def __init__(self, settings: SearchSettings) -> None:
         self.documents = 0
         self.indexed_at: datetime | None = None
         self.problem: str | None = None
+        self.updates = Updates(self._work)
         self._settings = settings
-        self._index = Index(settings.index_path or default_path(settings))
-        self._lock = anyio.Lock()
+        self._files = Files(settings)
+        self._database = Database(settings.index_path or default_path(settings))
+        self._index = Index(self._database)
+        self._indexing = Indexing(settings, self._index)
+        self._asking = WorkerThreads(settings.max_searches)
+        self._reading = WorkerThreads(READERS)
+        self._is_broken = False
 
     @property
     def is_indexing(self) -> bool:
         """Whether indexing goes on now."""
-        return self._lock.locked()
+        return self.updates.current is not None
 
-    async def open(self) -> None:
-        """Make the index file ready; documents of an earlier run can be searched at once.
-
-        When it cannot be made, `problem` tells why, and every use tries again.
-        """
+    async def serve(self) -> None:
+        """Index in the background, until cancelled."""
+        if self._settings.index_at_start:
+            self.updates.request()
         try:
-            await to_thread.run_sync(self._index.prepare)
-            self.documents = await to_thread.run_sync(self._index.count)
-        except UnusableIndexError as exc:
-            self.problem = str(exc)
-            logger.warning("%s", exc)
+            await self.updates.serve()
+        finally:
+            self._indexing.stop()
 
-    async def keep_up(self) -> None:
-        """Bring the index up to date, for the background: what goes wrong is logged."""
-        try:
-            await self.reindex()
-        except UnusableIndexError:
-            return  # told already
-        except Exception as exc:
-            self.problem = f"{type(exc).__name__}: {exc}"
-            logger.exception("Indexing failed")
+    async def reindex(self, on_progress: OnProgress | None = None) -> Changes:
+        """Read what is new, changed or could not be read before, and forget what is gone.
 
-    async def reindex(self, progress: Progress | None = None) -> Changes:
-        """Read what is new or changed, forget what is gone.
-
-        Args:
-            progress: Told after every batch.
+        The run belongs to all who wait for it: whoever is cancelled stops waiting.
 
         Raises:
             UnusableIndexError: The index file cannot be made or written.
+            ReaderError: Documents cannot be read at all.
         """
-        async with self._lock:
-            try:
-                return await self._update(progress)
-            except BrokenIndexError as exc:
-                return await self._build_again(exc, progress)
-            except UnusableIndexError as exc:
-                self.problem = str(exc)
-                logger.warning("%s", exc)
-                raise
+        run = self.updates.request(retry=True)
+        told = (0, 0)
+        while not run.finished.is_set():
+            with anyio.move_on_after(POLL):
+                await run.finished.wait()
+            if on_progress is not None and told != (run.done, run.total):
+                told = (run.done, run.total)
+                await on_progress(*told)
+        if run.error is not None:
+            raise run.error.with_traceback(None)  # all who wait raise it
+        return run.changes or Changes()
 
-    async def search(self, query: str, *, folder: str | None, limit: int) -> list[Hit]:
+    async def search(self, query: str, *, folder: str | None, limit: int) -> Found:
         """Find documents, the best first.
 
         Raises:
             EmptyQueryError: The query has no word.
             UnusableIndexError: The index file cannot be read.
+            SearchTimeoutError: It took too long.
         """
-        return await self._ask(lambda: self._index.search(query, folder=folder, limit=limit))
+        is_complete = await self._catch_up()
+        hits = await self._ask(lambda: self._index.search(query, folder=folder, limit=limit))
+        return Found(hits, is_complete)
 
     async def read(self, path: str) -> Text | None:
         """Read one document; None when there is none of that path."""
-        file = locate(path, self._settings)
-        if file is None:
-            return None
         try:
-            return await to_thread.run_sync(read_text, file)
-        except UnreadableError:
+            return await self._reading.run(lambda: self._read(path))
+        except (RefusedError, UnreadableError, OSError):
             return None
 
     async def paths(self, part: str, limit: int) -> list[str]:
@@ -126,73 +154,99 @@ class Library:
 
         Raises:
             UnusableIndexError: The index file cannot be read.
+            SearchTimeoutError: It took too long.
         """
         return await self._ask(lambda: self._index.paths(part, limit))
+
+    async def status(self, examples: int) -> LibraryStatus:
+        """State of the index, with some of the skipped files.
+
+        Raises:
+            UnusableIndexError: The index file cannot be read.
+            SearchTimeoutError: It took too long.
+        """
+
+        def ask() -> LibraryStatus:
+            number, skipped = self._index.skipped(examples)
+            return LibraryStatus(
+                documents=self._index.count(),
+                skipped=number,
+                examples=skipped,
+            )
+
+        return await self._ask(ask)
+
+    async def _catch_up(self) -> bool:
+        """Wait a moment for new and changed files; returns whether all of them are indexed."""
+        settings = self._settings
+        wait = settings.refresh_wait if self.indexed_at else settings.first_index_wait
+        if wait == 0:
+            return not self.is_indexing
+        run = self.updates.request()
+        if self.updates.delay > wait:
+            return False
+        with anyio.move_on_after(wait):
+            await run.finished.wait()
+        if isinstance(run.error, UnusableIndexError):
+            raise run.error.with_traceback(None)
+        return run.finished.is_set()
 
     async def _ask(self, question: Callable[[], AnswerT]) -> AnswerT:
         """Ask the index; one that turns out broken is built again first."""
         try:
-            return await to_thread.run_sync(question)
+            return await self._ask_once(question)
         except BrokenIndexError:
-            async with self._lock:
-                try:
-                    return await to_thread.run_sync(question)  # somebody else has built it again
-                except BrokenIndexError as exc:
-                    await self._build_again(exc)
-            return await to_thread.run_sync(question)
+            self._is_broken = True
+            run = self.updates.request(retry=True)
+            with anyio.move_on_after(self._settings.first_index_wait):
+                await run.finished.wait()
+            return await self._ask_once(question)
 
-    async def _build_again(
-        self, broken: BrokenIndexError, progress: Progress | None = None
-    ) -> Changes:
-        logger.warning("%s: building it again", broken)
-        await to_thread.run_sync(self._index.rebuild)
-        return await self._update(progress)
+    async def _ask_once(self, question: Callable[[], AnswerT]) -> AnswerT:
+        try:
+            with anyio.fail_after(self._settings.search_timeout):
+                return await self._asking.run(question)
+        except TimeoutError as exc:
+            raise SearchTimeoutError(
+                f"It took longer than {self._settings.search_timeout:g} s"
+            ) from exc
 
-    async def _update(self, progress: Progress | None) -> Changes:
-        changes = Changes()
-        await to_thread.run_sync(self._index.prepare)
-        found = await to_thread.run_sync(self._scan, changes)
-        known = await to_thread.run_sync(self._index.known)
-        gone = sorted(set(known) - set(found))
-        await to_thread.run_sync(self._index.remove, gone)
-        changes.removed = len(gone)
-        stale = [
-            item for item in found.values() if known.get(item.path) != (item.modified, item.size)
-        ]
-        changes.unchanged = len(found) - len(stale)
-        for number, batch in enumerate(_batches(stale)):
-            await to_thread.run_sync(self._take, batch, changes)
-            self.documents = await to_thread.run_sync(self._index.count)
-            if progress is not None:
-                await progress(min((number + 1) * BATCH, len(stale)), len(stale))
-        self.documents = await to_thread.run_sync(self._index.count)
-        self.indexed_at = datetime.now(UTC)
+    def _read(self, path: str) -> Text:
+        content = self._files.read(path)
+        limits = ReadLimits(seconds=self._settings.read_timeout, memory=self._settings.read_memory)
+        with Reader(limits) as reader:
+            return reader.read(content)
+
+    def _work(self, progress: Progress, retry: bool) -> Changes:
+        """Do one run, in the worker thread."""
+        begun = time.monotonic()
+        try:
+            changes = self._run(progress, retry)
+            self.documents = self._index.count()
+        except (UnusableIndexError, ReaderError) as exc:
+            self.problem = str(exc)
+            logger.warning("%s", exc)
+            raise
         self.problem = None
+        self.indexed_at = datetime.now(UTC)
+        if changes.added or changes.removed:
+            logger.info(
+                "Indexed %d documents in %.1f s, removed %d; %d files are skipped",
+                changes.added,
+                time.monotonic() - begun,
+                changes.removed,
+                changes.skipped,
+            )
         return changes
 
-    def _scan(self, changes: Changes) -> dict[str, FoundFile]:
-        found: dict[str, FoundFile] = {}
-        for item in scan(self._settings):
-            if item.has_readable_name:
-                found[item.path] = item
-            else:
-                logger.info("Cannot index %a: its name is not Unicode", item.path)
-                changes.unreadable += 1
-        return found
-
-    def _take(self, batch: tuple[FoundFile, ...], changes: Changes) -> None:
-        read: list[tuple[FoundFile, Text]] = []
-        for item in batch:
-            try:
-                read.append((item, read_text(item.file)))
-            except UnreadableError as exc:
-                logger.info("Cannot index %s: %s", item.path, exc)
-                changes.unreadable += 1
-        taken = {item.path for item, _ in read}
-        self._index.remove(item.path for item in batch if item.path not in taken)
-        self._index.put(read)
-        changes.added += len(read)
-
-
-def _batches(items: list[FoundFile]) -> list[tuple[FoundFile, ...]]:
-    return [tuple(items[start : start + BATCH]) for start in range(0, len(items), BATCH)]
+    def _run(self, progress: Progress, retry: bool) -> Changes:
+        try:
+            if self._is_broken:
+                self._database.rebuild()
+            self._is_broken = False
+            self._database.prepare()
+            return self._indexing.run(progress, retry=retry)
+        except BrokenIndexError as exc:
+            logger.warning("%s: building it again", exc)
+            self._database.rebuild()
+            return self._indexing.run(progress, retry=retry)

@@ -47,11 +47,43 @@ class SearchSettings(PluginSettings):
     max_file_size: int = Field(
         10_000_000, ge=1, description="Largest file that is indexed, in bytes"
     )
+    max_files: int = Field(100_000, ge=1, description="Most files that are indexed")
+    max_text: int = Field(
+        10_000_000, ge=1, description="Most characters of text in a file that is indexed"
+    )
+    encoding: str = Field(
+        "windows-1252",
+        description="Encoding of text that is not Unicode, such as windows-1251 or shift_jis",
+    )
+    read_timeout: float = Field(
+        10.0, gt=0, le=600, description="Seconds that reading one file may take"
+    )
+    read_memory: int = Field(
+        1_000_000_000,
+        ge=200_000_000,
+        description="Memory that reading one file may take, in bytes; bounds it on Linux only",
+    )
     index_path: Path | None = Field(
         None, description="The index file; in the user's cache folder by default"
     )
     index_at_start: bool = Field(
         True, description="Whether the index is brought up to date when the server starts"
+    )
+    first_index_wait: float = Field(
+        5.0, ge=0, le=60, description="Seconds that a search waits for the first index"
+    )
+    refresh_wait: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="Seconds that a search waits for new and changed files to be indexed; 0 looks "
+        "for none",
+    )
+    search_timeout: float = Field(
+        10.0, gt=0, le=600, description="Seconds that a search of documents may take"
+    )
+    max_searches: int = Field(
+        4, ge=1, le=64, description="Searches of documents that run at once; further ones wait"
     )
     web_backend: WebBackend = Field(
         "none", description="Who answers web searches: searxng, brave, tavily or none"
@@ -88,6 +120,15 @@ class SearchSettings(PluginSettings):
                 raise ValueError(f"the folder labelled {label!r} does not exist")
             found[label] = resolved
         return found
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            b"".decode(encoding)
+        except (LookupError, ValueError) as exc:
+            raise ValueError(f"there is no encoding {encoding!r}") from exc
+        return encoding
 
     @field_validator("index_path")
     @classmethod

@@ -1,22 +1,31 @@
-"""Texts: what a file says, and what it is called.
+"""Texts: title and text of a document, from the bytes of its file.
 
-Markdown, plain text and HTML need nothing; PDF needs the extra `mcpkit-plugin-search[pdf]`.
+Nothing here bounds time or memory: the process that `reader.Reader` starts does. Markdown, plain
+text and HTML need nothing else; PDF needs the extra `mcpkit-plugin-search[pdf]`.
 """
 
+import codecs
 import importlib.util
 from dataclasses import dataclass
-from html.parser import HTMLParser
-from pathlib import Path
+from io import BytesIO
+from pathlib import PurePath
 
-MIME_TYPES = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".pdf": "application/pdf",
-}
-SILENT = frozenset({"script", "style", "template", "noscript", "svg"})
-BLOCKS = frozenset({"p", "div", "li", "br", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "section"})
+HTML = frozenset({".html", ".htm"})
+PDF = frozenset({".pdf"})
+
+MAX_TITLE = 200
+"""Most characters of a title; a file may be one heading."""
+
+HEAD = 20_000
+"""Characters from the beginning in which a heading is looked for."""
+
+UNICODE_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as the next one does
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 class UnreadableError(Exception):
@@ -31,97 +40,133 @@ class Text:
     body: str
 
 
-def can_read(path: Path) -> bool:
-    """Whether the text of such a file can be read here."""
-    return path.suffix.lower() != ".pdf" or importlib.util.find_spec("pypdf") is not None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The bytes of a file.
+
+    Attributes:
+        name: Its name; the suffix tells the format.
+        data: All its bytes.
+        encoding: Encoding of text that is not Unicode and names no encoding itself.
+        max_text: Most characters of text.
+    """
+
+    name: str
+    data: bytes
+    encoding: str
+    max_text: int
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the name, in lower case."""
+        return PurePath(self.name).suffix.lower()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether decoding is all that it needs."""
+        return self.suffix not in HTML | PDF
 
 
-def read_text(path: Path) -> Text:
+def missing_for(name: str) -> str | None:
+    """What has to be installed to read such a file; None when nothing is missing."""
+    if PurePath(name).suffix.lower() in PDF and importlib.util.find_spec("pypdf") is None:
+        return "PDF needs mcpkit-plugin-search[pdf]"
+    return None
+
+
+def read_text(content: Content) -> Text:
     """Read a document.
 
     Raises:
-        UnreadableError: It cannot be opened, is binary, or is a broken PDF.
+        UnreadableError: It is binary, broken, or has more text than is allowed.
     """
-    try:
-        if path.suffix.lower() == ".pdf":
-            return _pdf(path)
-        raw = path.read_bytes()
-    except (OSError, ValueError) as exc:
-        raise UnreadableError(getattr(exc, "strerror", None) or str(exc)) from exc
-    if b"\0" in raw[:8192]:
-        raise UnreadableError("it is binary")
-    content = raw.decode("utf-8-sig", errors="replace")
-    if path.suffix.lower() in {".html", ".htm"}:
-        return _html(content, path.stem)
-    return Text(_heading(content) or path.stem, content)
+    stem = PurePath(content.name).stem
+    if content.suffix in PDF:
+        title, body = _pdf(content)
+    elif content.suffix in HTML:
+        title, body = _html(content)
+    else:
+        body = decode(content.data, content.encoding)
+        title = _heading(body)
+    if len(body) > content.max_text:
+        raise too_much(content)
+    return Text(title=" ".join(title.split())[:MAX_TITLE].strip() or stem, body=body)
+
+
+def too_much(content: Content) -> UnreadableError:
+    """The error of a document with more text than is allowed."""
+    return UnreadableError(f"it has more than {content.max_text} characters of text (max_text)")
+
+
+def decode(data: bytes, encoding: str) -> str:
+    """Decode text: Unicode if it is, with or without a byte order mark, else as told.
+
+    Raises:
+        UnreadableError: It is binary.
+    """
+    for mark, name in UNICODE_MARKS:
+        if data.startswith(mark):
+            return data.decode(name, errors="replace")
+    if b"\0" in data:
+        return _decode_utf_16(data)
+    text = data.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    if broken:
+        ascii_bytes = len(data.translate(None, bytes(range(128, 256))))
+        sound = len(text) - ascii_bytes - broken
+        if sound < 10 * broken:  # else it is UTF-8 with a few broken places
+            return data.decode(encoding, errors="replace")
+    return text
+
+
+def _decode_utf_16(data: bytes) -> str:
+    """Decode UTF-16 without a byte order mark: every other byte of plain letters is zero."""
+    head = data[:8192]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if zeros > len(head) * 0.1 and others < len(head) * 0.005:
+            try:
+                return data.decode(name)
+            except UnicodeDecodeError:
+                break
+    raise UnreadableError("it is binary")
 
 
 def _heading(content: str) -> str:
     """The first heading of Markdown or reStructuredText, else nothing."""
-    lines = content.splitlines()[:50]
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    lines = content[:HEAD].splitlines()[:50]
+    for number, line in enumerate(lines):
         if line.startswith("#"):
             return line.lstrip("#").strip()
-        underline = following.strip()
+        underline = lines[number + 1].strip() if number + 1 < len(lines) else ""
         if line.strip() and len(underline) >= 3 and set(underline) in ({"="}, {"-"}):
             return line.strip()
     return ""
 
 
-class _Reader(HTMLParser):
-    """Collects the visible text of a page."""
+def _html(content: Content) -> tuple[str, str]:
+    from .pages import read_page  # noqa: PLC0415  # lxml: only where pages are read
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title: list[str] = []
-        self.parts: list[str] = []
-        self._silent = 0
-        self._in_title = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._silent += tag in SILENT
-        self._in_title = self._in_title or tag == "title"
-        if tag in BLOCKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in SILENT and self._silent:
-            self._silent -= 1
-        if tag == "title":
-            self._in_title = False
-        if tag in BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self.title.append(data)
-        elif not self._silent:
-            self.parts.append(data)
+    return read_page(content)
 
 
-def _html(content: str, fallback: str) -> Text:
-    reader = _Reader()
-    try:
-        reader.feed(content)
-        reader.close()
-    except (AssertionError, ValueError) as exc:
-        raise UnreadableError(f"the page is broken: {exc}") from exc
-    lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
-    title = " ".join("".join(reader.title).split())
-    return Text(title or fallback, "\n".join(line for line in lines if line))
-
-
-def _pdf(path: Path) -> Text:
+def _pdf(content: Content) -> tuple[str, str]:
     try:
         from pypdf import PdfReader  # noqa: PLC0415  # an optional dependency
     except ImportError as exc:
         raise UnreadableError("PDF needs mcpkit-plugin-search[pdf]") from exc
     try:
-        reader = PdfReader(path)
-        body = "\n\n".join(page.extract_text() for page in reader.pages)
+        reader = PdfReader(BytesIO(content.data))
+        parts: list[str] = []
+        room = content.max_text
+        for page in reader.pages:
+            parts.append(page.extract_text())
+            room -= len(parts[-1]) + 2
+            if room < 0:
+                raise too_much(content)
         title = (reader.metadata.title or "").strip() if reader.metadata else ""
-    except OSError:
+    except (UnreadableError, MemoryError):
         raise
     except Exception as exc:  # a broken file makes a reader raise anything
         raise UnreadableError(f"the PDF is broken: {type(exc).__name__}") from exc
-    return Text(title or path.stem, body)
+    return title, "\n\n".join(parts)

@@ -1,0 +1,226 @@
+"""Reading documents in a process of its own, with a time and a memory limit for each file.
+
+In: name and bytes of a file. Out: its title and text, or an `UnreadableError` that says why there
+is none. A file that exceeds a limit, or crashes a parser, costs itself and that process; the next
+file gets a new one.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from .texts import Content, Text, UnreadableError, read_text
+
+logger = logging.getLogger(__name__)
+
+ENVIRONMENT = (
+    "PATH",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "LANG",
+    "LC_ALL",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMPDIR",
+)
+"""Variables that an interpreter may need to start; keys and tokens are not among them."""
+
+STARTUP = 30.0
+"""Seconds that the process may take to start."""
+
+
+SMALL = 100_000
+"""Bytes of plain text that are decoded here: that takes less time than starting a process."""
+
+
+class ReaderError(Exception):
+    """The process that reads documents does not start; no file is at fault."""
+
+
+class ReaderClosedError(Exception):
+    """The reader was closed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLimits:
+    """Limits for one file.
+
+    Attributes:
+        seconds: Longest time.
+        memory: Most memory of the process, in bytes.
+    """
+
+    seconds: float
+    memory: int
+
+
+class Reader:
+    """Reads files, one at a time, in a process that is started when it is first needed.
+
+    Blocking: it belongs into a worker thread. `close` may be called from any thread and ends a
+    `read` that is under way.
+    """
+
+    def __init__(self, limits: ReadLimits) -> None:
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def read(self, content: Content) -> Text:
+        """Read one file.
+
+        Raises:
+            UnreadableError: It has no text that could be read within the limits.
+            ReaderError: The process does not start.
+            ReaderClosedError: `close` was called.
+        """
+        if content.is_plain and len(content.data) <= SMALL:
+            return read_text(content)
+        with self._turn:
+            process = self._running()
+            watch = _Watch(process, self._limits.seconds)
+            try:
+                header, body = self._exchange(process, content)
+            except (OSError, EOFError, ValueError) as exc:
+                self._dispose(process)
+                if self._closed:
+                    raise ReaderClosedError from exc
+                raise UnreadableError(self._reason(process, watch)) from exc
+            finally:
+                watch.stop()
+        if "error" in header:
+            raise UnreadableError(header["error"])
+        return Text(title=header["title"], body=body.decode())
+
+    def close(self) -> None:
+        """End the process; nothing is read any more."""
+        with self._lock:
+            self._closed = True
+            process = self._process
+        if process is not None:
+            process.kill()  # whoever reads from it finds its pipes closed, and gives its turn back
+            with self._turn:
+                self._dispose(process)
+
+    def _reason(self, process: "subprocess.Popen[bytes]", watch: "_Watch") -> str:
+        if watch.expired:
+            return f"reading it takes longer than {self._limits.seconds:g} s (read_timeout)"
+        return f"reading it ended the process (exit code {process.returncode})"
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            if self._closed:
+                raise ReaderClosedError
+            if self._process is not None:
+                return self._process
+            process = self._process = self._start()
+        watch = _Watch(process, STARTUP)
+        try:
+            _header(process)
+        except (OSError, EOFError, ValueError) as exc:
+            self._dispose(process)
+            if self._closed:
+                raise ReaderClosedError from exc
+            raise ReaderError(
+                f"The process that reads documents does not start (exit code {process.returncode})"
+            ) from exc
+        finally:
+            watch.stop()
+        return process
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        # -P: nothing is imported from the working directory, which may be a stranger's.
+        arguments = [sys.executable, "-P", "-m", "mcpkit_plugin_search.child"]
+        try:
+            return subprocess.Popen(  # noqa: S603  # our own module
+                [*arguments, str(self._limits.memory)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+                start_new_session=True,  # Ctrl-C is for the server, not for a file
+            )
+        except OSError as exc:
+            raise ReaderError(f"The process that reads documents does not start: {exc}") from exc
+
+    def _exchange(
+        self, process: "subprocess.Popen[bytes]", content: Content
+    ) -> tuple[dict[str, Any], bytes]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        request = {
+            "name": content.name,
+            "size": len(content.data),
+            "seconds": self._limits.seconds,
+            "encoding": content.encoding,
+            "max_text": content.max_text,
+        }
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.write(content.data)
+        process.stdin.flush()
+        header = _header(process)
+        size = header.get("size", 0)
+        body = process.stdout.read(size)
+        if len(body) != size:
+            raise EOFError
+        return header, body
+
+    def _dispose(self, process: "subprocess.Popen[bytes]") -> None:
+        """End a process and forget it."""
+        with self._lock:
+            if self._process is process:
+                self._process = None
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]  # both are pipes
+
+
+class _Watch:
+    """Kills a process that takes too long."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", seconds: float) -> None:
+        self.expired = False
+        self._process = process
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._timer.cancel()
+
+    def _expire(self) -> None:
+        self.expired = True
+        self._process.kill()
+
+
+def _header(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    header: dict[str, Any] = json.loads(line)
+    return header

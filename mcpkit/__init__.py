@@ -15,12 +15,14 @@ if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
     from mcpkit.core.context import Context
     from mcpkit.core.contributions import Health
     from mcpkit.core.errors import (
+        FetchError,
         MCPKitError,
         PromptError,
         ResourceError,
         ResourceNotFoundError,
         ToolError,
     )
+    from mcpkit.core.fetching import Fetched, FetchLimits, fetch
     from mcpkit.core.hookspecs import hookimpl, hookspec
     from mcpkit.core.plugin import Plugin
     from mcpkit.core.settings import PluginSettings
@@ -31,6 +33,9 @@ __version__ = "0.1.0"
 __all__ = [
     "Changes",
     "Context",
+    "FetchError",
+    "FetchLimits",
+    "Fetched",
     "Health",
     "MCPKitError",
     "Plugin",
@@ -41,6 +46,7 @@ __all__ = [
     "ToolError",
     "WorkerThreads",
     "__version__",
+    "fetch",
     "hookimpl",
     "hookspec",
 ]
@@ -48,6 +54,9 @@ __all__ = [
 _MODULES = {
     "Changes": "mcpkit.core.changes",
     "Context": "mcpkit.core.context",
+    "FetchError": "mcpkit.core.errors",
+    "FetchLimits": "mcpkit.core.fetching",
+    "Fetched": "mcpkit.core.fetching",
     "Health": "mcpkit.core.contributions",
     "MCPKitError": "mcpkit.core.errors",
     "Plugin": "mcpkit.core.plugin",
@@ -57,6 +66,7 @@ _MODULES = {
     "ResourceNotFoundError": "mcpkit.core.errors",
     "ToolError": "mcpkit.core.errors",
     "WorkerThreads": "mcpkit.core.threads",
+    "fetch": "mcpkit.core.fetching",
     "hookimpl": "mcpkit.core.hookspecs",
     "hookspec": "mcpkit.core.hookspecs",
 }

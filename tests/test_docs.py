@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx2
 import mcp_types as types
 import pytest
 from pydantic import BaseModel
 
-from mcpkit import Plugin
+from mcpkit import Plugin, ToolError
 from mcpkit.cli.main import cli
 from mcpkit.core.hooks import hook_names
 from mcpkit.core.settings import PluginSection, Settings
@@ -123,7 +124,8 @@ async def test_the_plugin_of_the_readme_runs(
 async def test_the_plugin_of_the_plugins_page_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code,) = blocks((ROOT / "docs/plugins.md").read_text("utf-8"), "python")
+    page = (ROOT / "docs/plugins.md").read_text("utf-8")
+    (code,) = [block for block in blocks(page, "python") if "plugin = Plugin(" in block]
     plugin = plugin_of(code, "plugins_page", tmp_path, monkeypatch)
 
     async with connect(greeter=plugin, settings={"greeter": {"salutation": "Hei"}}) as client:
@@ -132,6 +134,28 @@ async def test_the_plugin_of_the_plugins_page_runs(
 
     assert greeted.structured_content == {"text": "Hei Kari", "number": 1}
     assert '"Ola"' in person.contents[0].text  # type: ignore[union-attr]
+
+
+@pytest.mark.anyio
+async def test_the_request_of_the_plugins_page_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs/plugins.md").read_text("utf-8")
+    (code,) = [block for block in blocks(page, "python") if "await fetch(" in block]
+    (tmp_path / "prices_example.py").write_text(code, "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    prices = importlib.import_module("prices_example").prices
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        size = 10 if request.url.params["product"] == "tea" else 2_000_000
+        return httpx2.Response(200, json="x" * size)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        tea = await prices(http, "tea")
+        with pytest.raises(ToolError, match="larger than"):
+            await prices(http, "gold")
+
+    assert tea == b'"xxxxxxxxxx"'
 
 
 PROTOCOL = blocks((ROOT / "docs/protocol.md").read_text("utf-8"), "python")

@@ -60,6 +60,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "contributions",
             "middleware",
             "plan",
+            "fetching",
             "schemas",
             "settings.environment",
             "skills",
@@ -210,6 +211,9 @@ def test_the_public_names_are_these() -> None:
     assert mcpkit.__all__ == [
         "Changes",
         "Context",
+        "FetchError",
+        "FetchLimits",
+        "Fetched",
         "Health",
         "MCPKitError",
         "Plugin",
@@ -220,6 +224,7 @@ def test_the_public_names_are_these() -> None:
         "ToolError",
         "WorkerThreads",
         "__version__",
+        "fetch",
         "hookimpl",
         "hookspec",
     ]

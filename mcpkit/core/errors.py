@@ -19,6 +19,7 @@ The *model* reads `ToolError`, `ResourceError` and `PromptError`: what to try in
     ├─ PromptError
     ├─ ArgumentsError           the arguments do not fit
     └─ CallTimeoutError         the call took too long
+    FetchError                  an HTTP request of a plugin has no response within its limits
     CrashError                  a handler is broken; clients learn only that it is
     ├─ HandlerExitedError       it called sys.exit, or cancelled itself
     └─ OutputError              it returned what its schema forbids
@@ -102,6 +103,19 @@ class ArgumentsError(HandlerError):
 
 class CallTimeoutError(HandlerError):
     """A call took longer than it may."""
+
+
+class FetchError(Exception):
+    """An HTTP request has no response within its limits.
+
+    Args:
+        reason: `timeout`, `connection`, `size`, `content_type`, `encoding`, `redirect` or `scheme`.
+        message: One sentence; it holds neither the URL nor a header.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class CrashError(Exception):

@@ -129,6 +129,8 @@ async def _attempt(
             finally:
                 await response.aclose()
             request = _redirected(request, response.next_request)
+    except httpx2.InvalidURL as exc:
+        raise FetchError("redirect", "A redirect leads to no URL") from exc
     except httpx2.TimeoutException as exc:
         raise FetchError("timeout", "The server did not respond in time") from exc
     except httpx2.RequestError as exc:

@@ -56,7 +56,8 @@ class WebApi:
     Attributes:
         requests: Method, path, headers and body of every request.
         answers: Status, headers and body to give, in order; the last one again and again. Status
-            0 breaks the connection, -1 answers nothing.
+            0 breaks the connection, -1 answers nothing; with a header `X-Drip` blanks follow for
+            ever.
     """
 
     url: str = ""
@@ -84,17 +85,24 @@ def web_api() -> Iterator[WebApi]:
                 return
             raw = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(raw))}.items():
+            sent = {"Content-Type": "application/json", "Content-Length": str(len(raw)), **headers}
+            for name, value in sent.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(raw)
+            while "X-Drip" in headers and not web_api_closes.wait(0.01):
+                self.wfile.write(b" ")
 
         do_GET = do_POST = answer  # noqa: N815  # as the base class spells them
 
         def log_message(self, *args: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            return  # the client has gone
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     api.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()

@@ -1,7 +1,10 @@
 """Web search, against a local API that answers in the backends' documented shapes."""
 
+import gzip
+import tracemalloc
 from typing import Any
 
+import anyio
 import pytest
 from mcpkit_plugin_search import plugin
 
@@ -151,6 +154,70 @@ async def test_a_backend_that_is_too_slow_is_told(web_api: Any) -> None:
 
     assert result.is_error
     assert "did not answer in time" in result.content[0].text
+
+
+def packed(times: int) -> bytes:
+    body = b'{"results": []}' + b" " * 30_000_000
+    for _ in range(times):
+        body = gzip.compress(body)
+    return body
+
+
+HOSTILE: dict[str, tuple[dict[str, str], bytes, str]] = {
+    "gzip bomb": ({"Content-Encoding": "gzip"}, packed(1), "cannot be understood"),
+    "double gzip bomb": ({"Content-Encoding": "gzip, gzip"}, packed(2), "cannot be understood"),
+    "large": ({}, b" " * 3_000_000, "cannot be understood"),
+    "page": ({"Content-Type": "text/html"}, b'{"results": []}', "cannot be understood"),
+    "elsewhere": ({"Location": "file:///etc/passwd"}, b"", "cannot be understood"),
+    "drip": ({"X-Drip": "1", "Content-Length": "1000000"}, b"{", "did not answer in time"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_backend_costs_neither_memory_nor_time(web_api: Any, name: str) -> None:
+    headers, body, said = HOSTILE[name]
+    web_api.answers = [(302 if "Location" in headers else 200, headers, body)]
+    async with connect(
+        search=plugin, settings={"search": section("searxng", web_api.url, timeout=1)}
+    ) as client:
+        await client.call_tool("search_status", {})
+        tracemalloc.start()
+        with anyio.fail_after(5):
+            result = await client.call_tool("search_web", {"query": "boats"})
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert result.is_error
+    assert said in result.content[0].text  # type: ignore[union-attr]
+    assert peak < 20_000_000
+
+
+async def test_only_addresses_of_the_web_are_passed_on(web_api: Any) -> None:
+    good = ["https://example.org/a?b=c#d", "http://[::1]:80/", "HTTPS://EXAMPLE.ORG"]
+    bad = [
+        "javascript:alert(1)",
+        "data:text/html,<script>",
+        "file:///etc/passwd",
+        "ftp://example.org",
+        "//example.org",
+        "https://",
+        "https:/example.org",
+        " javascript:alert(1)",
+        "https://example.org/\nx",
+        "https://example.org/" + "x" * 3000,
+        "",
+    ]
+    results = [
+        {"title": "A\x1b[31m\n page", "url": url, "content": "x" * 9999} for url in bad + good
+    ]
+    web_api.answers = [(200, {}, {"results": results})]
+
+    result = await ask(section("searxng", web_api.url), count=3)
+
+    found = result.structured_content["results"]
+    assert [page["url"] for page in found] == good
+    assert {page["title"] for page in found} == {"A [31m page"}
+    assert {len(page["snippet"]) for page in found} == {2000}
 
 
 async def test_a_backend_without_its_key_takes_nothing_else_down() -> None:

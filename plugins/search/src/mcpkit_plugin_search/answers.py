@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from .web import WebResult
+from .backends import WebResult
 
 
 class Document(BaseModel):

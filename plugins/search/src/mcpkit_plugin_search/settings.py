@@ -103,7 +103,12 @@ class SearchSettings(PluginSettings):
         pattern=r"^https?://\S+$",
         description="Base URL of the Tavily API",
     )
-    timeout: float = Field(10.0, gt=0, le=120, description="Seconds that a web search may take")
+    timeout: float = Field(
+        10.0, gt=0, le=120, description="Seconds that a web search may take, retries included"
+    )
+    max_response_bytes: int = Field(
+        2_000_000, ge=1000, description="Largest response of a web search, in bytes"
+    )
     retries: int = Field(
         1, ge=0, le=5, description="How often a web search that failed in passing is tried again"
     )

@@ -22,12 +22,13 @@ from .answers import (
     Status,
     WebResults,
 )
+from .backends import choose
 from .database import UnusableIndexError
 from .library import Library, LibraryStatus, SearchTimeoutError
 from .query import EmptyQueryError
 from .reader import ReaderError
 from .settings import SearchSettings
-from .web import WebSearch, WebSearchError, choose
+from .web import WebLimits, WebSearch, WebSearchError
 
 __all__ = ["plugin"]
 
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 NO_FOLDERS = (
     "No folders are searched here. The operator sets plugins.search.folders to the paths of folders"
 )
+CONNECTIONS = 8
+"""Web searches under way at once."""
+
 SKIPPED_FILES = 50
 """Skipped files that `search_status` names."""
 
@@ -80,8 +84,9 @@ async def lifespan(settings: SearchSettings) -> AsyncIterator[State]:
     backend = choose(settings)
     if settings.missing_for_web is not None:
         logger.warning("Web search is off: %s", _lacks(settings))
-    async with httpx2.AsyncClient(timeout=settings.timeout) as http:
-        web = None if backend is None else WebSearch(backend, http, settings.retries)
+    connections = httpx2.Limits(max_connections=CONNECTIONS)
+    async with httpx2.AsyncClient(timeout=settings.timeout, limits=connections) as http:
+        web = None if backend is None else WebSearch(backend, http, _web_limits(settings))
         async with anyio.create_task_group() as tasks:
             if library is not None:
                 tasks.start_soon(library.serve)
@@ -137,7 +142,7 @@ async def documents(
 )
 async def web(
     ctx: SearchContext,
-    query: Annotated[str, Field(description="What to look for", min_length=1)],
+    query: Annotated[str, Field(description="Words to look for", min_length=1, max_length=1000)],
     count: Annotated[int, Field(description="Most results to return", ge=1, le=20)] = 10,
 ) -> WebResults:
     """Search the web, and get titles, addresses and snippets of pages."""
@@ -271,6 +276,12 @@ def _lacks(settings: SearchSettings) -> str:
     return (
         f"web_backend {settings.web_backend!r} needs plugins.search.{settings.missing_for_web}, "
         "which the operator sets"
+    )
+
+
+def _web_limits(settings: SearchSettings) -> WebLimits:
+    return WebLimits(
+        seconds=settings.timeout, max_bytes=settings.max_response_bytes, retries=settings.retries
     )
 
 

@@ -1,6 +1,8 @@
 """Business days: counted and walked."""
 
-from datetime import date
+import time
+from datetime import date, timedelta
+from random import Random
 
 import pytest
 from mcpkit_plugin_timeutil import businessdays
@@ -35,6 +37,47 @@ def test_counting_undoes_adding(days: int) -> None:
     end = businessdays.add(FRIDAY, days, PLAIN).end
 
     assert businessdays.count(FRIDAY, end, PLAIN).business_days == days
+
+
+def test_counting_and_adding_agree_with_a_walk_day_by_day() -> None:
+    random = Random(4)
+    for _ in range(200):
+        start = date(2026, 1, 1) + timedelta(days=random.randrange(400))
+        off = [start + timedelta(days=random.randrange(-90, 90)) for _ in range(40)]
+        weekend = random.sample(businessdays.WEEKDAYS, random.randrange(7))
+        calendar = businessdays.work_calendar(weekend, off, None)
+        step = random.choice((1, -1))
+        day, found = start, 0
+        for _ in range(random.randrange(1, 90)):
+            day += timedelta(days=step)
+            found += day not in off and businessdays.WEEKDAYS[day.weekday()] not in weekend
+
+        walk = businessdays.count(start, day, calendar)
+
+        assert walk.business_days == step * found
+        if found:
+            end = businessdays.add(start, step * found, calendar).end
+            assert businessdays.count(start, end, calendar).business_days == step * found
+            assert abs((end - start).days) <= abs((day - start).days)
+
+
+@pytest.mark.parametrize("country", ["US", "IR"])
+def test_a_century_costs_little_more_than_its_holidays(country: str) -> None:
+    calendar = businessdays.work_calendar((), (), country)
+    businessdays.count(date(2001, 1, 1), date(2100, 12, 31), calendar)  # fills the memory of years
+    begun = time.thread_time()
+
+    walk = businessdays.count(date(2001, 1, 1), date(2100, 12, 31), calendar)
+
+    assert len(walk.holidays) > 900
+    assert time.thread_time() - begun < 0.05
+
+
+def test_years_that_the_library_does_not_know_are_told() -> None:
+    calendar = businessdays.work_calendar((), (), "NO")
+
+    assert calendar.unknown_years(date(2026, 1, 1), date(2050, 1, 1)) is None
+    assert "to 2100 only" in str(calendar.unknown_years(date(2026, 1, 1), date(2125, 1, 1)))
 
 
 def test_holidays_on_weekdays_are_skipped_and_told() -> None:

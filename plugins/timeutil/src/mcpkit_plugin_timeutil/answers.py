@@ -84,6 +84,7 @@ class BusinessDaysAnswer(BaseModel):
     calendar_days: int = Field(description="Calendar days from start to end")
     holidays: list[str] = Field(description="Holidays on the way that fall on no weekend")
     weekend: list[str] = Field(description="Days of the week that were taken as weekend")
+    notes: Notes
 
 
 class ZoneMatch(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from . import answers, differences, durations, moments
 from .durations import Counting
-from .plugin import READ_ONLY, Ambiguity, Time, TimeContext, Timezone, plugin, zone
+from .plugin import MAX_NAME, READ_ONLY, Ambiguity, Time, TimeContext, Timezone, plugin, zone
 
 
 @plugin.tool(
@@ -24,7 +24,9 @@ def now(ctx: TimeContext, timezone: Timezone = None) -> answers.Moment:
 def convert(
     ctx: TimeContext,
     time: Time,
-    to_timezone: Annotated[str, Field(description="IANA time zone to convert to")],
+    to_timezone: Annotated[
+        str, Field(description="IANA time zone to convert to", max_length=MAX_NAME)
+    ],
     from_timezone: Timezone = None,
     disambiguation: Ambiguity = "compatible",
 ) -> answers.Conversion:
@@ -47,7 +49,11 @@ def difference(
     end: Time,
     timezone: Timezone = None,
     end_timezone: Annotated[
-        str | None, Field(description="IANA time zone of `end` when it differs from `timezone`")
+        str | None,
+        Field(
+            description="IANA time zone of `end` when it differs from `timezone`",
+            max_length=MAX_NAME,
+        ),
     ] = None,
     disambiguation: Ambiguity = "compatible",
 ) -> answers.DifferenceAnswer:

@@ -1,12 +1,15 @@
 """The plugin object, and the parameters that several tools share."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import mcp_types as types
 from pydantic import Field
 
-from mcpkit import Context, Plugin
+from mcpkit import Context, Plugin, WorkerThreads
 
 from . import zones
 from .moments import Disambiguation
@@ -25,11 +28,38 @@ READ_ONLY = types.ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
 
-TimeContext = Context[TimeutilSettings, None]
+MAX_NAME = 64
+"""Longest name of a zone or place that is looked up, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """State of the plugin, as long as the server runs.
+
+    Attributes:
+        searches: Runs searches that compute for long, one at a time: they hold the interpreter's
+            lock, so that several at once are no faster and slow down all other calls.
+    """
+
+    searches: WorkerThreads
+
+
+TimeContext = Context[TimeutilSettings, State]
+
+
+@plugin.lifespan
+@asynccontextmanager
+async def lifespan(settings: TimeutilSettings) -> AsyncIterator[State]:
+    """Make the thread of long searches."""
+    yield State(searches=WorkerThreads(1))
+
 
 Timezone = Annotated[
     str | None,
-    Field(description="IANA time zone such as Europe/Oslo; the operator's default when left out"),
+    Field(
+        description="IANA time zone such as Europe/Oslo; the operator's default when left out",
+        max_length=MAX_NAME,
+    ),
 ]
 Time = Annotated[
     str,

@@ -13,12 +13,22 @@ from .plugin import plugin
 @plugin.prompt(title="Schedule a meeting across time zones")
 def schedule_meeting(
     timezones: Annotated[
-        str, Field(description="IANA time zones of the participants, separated by commas")
+        str,
+        Field(
+            description="IANA time zones of the participants, separated by commas", max_length=2000
+        ),
     ],
-    duration: Annotated[str, Field(description="Length, such as '45 minutes'")] = "1 hour",
-    when: Annotated[str, Field(description="Days to consider, such as 'next week'")] = "next week",
+    duration: Annotated[
+        str, Field(description="Length, such as '45 minutes'", max_length=100)
+    ] = "1 hour",
+    when: Annotated[
+        str, Field(description="Days to consider, such as 'next week'", max_length=200)
+    ] = "next week",
     working_hours: Annotated[
-        str, Field(description="Local hours in which people can meet, such as 09:00-17:00")
+        str,
+        Field(
+            description="Local hours in which people can meet, such as 09:00-17:00", max_length=100
+        ),
     ] = "09:00-17:00",
 ) -> str:
     """Find times for a meeting that suit the working hours of people in several time zones."""

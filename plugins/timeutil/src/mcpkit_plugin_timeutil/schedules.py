@@ -7,11 +7,14 @@ from pydantic import Field
 
 from mcpkit import ToolError
 
-from . import answers, businessdays, humandates, moments, recurrence
+from . import answers, businessdays, cron, humandates, moments, occurrences, recurrence
 from .plugin import READ_ONLY, Ambiguity, TimeContext, Timezone, plugin, zone
 from .settings import Weekday
 
-Day = Annotated[str, Field(description="Date as YYYY-MM-DD", max_length=10)]
+MAX_DATE = 32
+"""Longest date, in characters."""
+
+Day = Annotated[str, Field(description="Date as YYYY-MM-DD", max_length=MAX_DATE)]
 
 
 @plugin.tool(title="Read a human date", annotations=READ_ONLY)
@@ -28,7 +31,10 @@ def parse(
     timezone: Timezone = None,
     reference: Annotated[
         str | None,
-        Field(description="ISO 8601 time that the words are relative to; now when left out"),
+        Field(
+            description="ISO 8601 time that the words are relative to; now when left out",
+            max_length=100,
+        ),
     ] = None,
     disambiguation: Ambiguity = "compatible",
 ) -> answers.ParsedDate:
@@ -42,14 +48,14 @@ def parse(
 
 
 @plugin.tool(title="Next occurrences of a cron expression or RRULE", annotations=READ_ONLY)
-def next_occurrences(
+async def next_occurrences(
     ctx: TimeContext,
     expression: Annotated[
         str,
         Field(
             description="Cron such as '30 9 * * MON-FRI' (five fields, six with seconds) "
             "or an RFC 5545 rule such as 'FREQ=MONTHLY;BYDAY=-1FR'",
-            max_length=recurrence.MAX_LENGTH,
+            max_length=occurrences.MAX_LENGTH,
         ),
     ],
     timezone: Timezone = None,
@@ -57,36 +63,47 @@ def next_occurrences(
         str | None,
         Field(
             description="ISO 8601 time from which to look: cron strictly after it; for a rule it "
-            "is the DTSTART and may occur itself. Now when left out"
+            "is the DTSTART and may occur itself. Now when left out",
+            max_length=100,
         ),
     ] = None,
     count: Annotated[
-        int, Field(ge=1, le=recurrence.MAX_COUNT, description="How many occurrences to list")
+        int, Field(ge=1, le=occurrences.MAX_COUNT, description="How many occurrences to list")
     ] = 5,
 ) -> answers.OccurrencesAnswer:
     """List the next moments of a cron expression or recurrence rule, exactly over clock changes."""
-    where = zone(timezone, ctx.settings)
-    read = moments.read(start, where) if start else None
-    begin = read.moment if read else datetime.now(where).replace(microsecond=0)
-    is_rule = recurrence.is_rrule(expression)
-    found = (recurrence.rrule if is_rule else recurrence.cron)(expression, begin, where, count)
-    return answers.OccurrencesAnswer(
-        kind="rrule" if is_rule else "cron",
-        occurrences=[answers.moment(each) for each in found.moments],
-        notes=[*([read.note] if read and read.note else []), *found.notes],
-    )
+
+    def search() -> answers.OccurrencesAnswer:
+        where = zone(timezone, ctx.settings)
+        read = moments.read(start, where) if start else None
+        begin = read.moment if read else datetime.now(where).replace(microsecond=0)
+        is_rule = recurrence.is_rrule(expression)
+        found = (recurrence if is_rule else cron).search(expression, begin, where, count)
+        return answers.OccurrencesAnswer(
+            kind="rrule" if is_rule else "cron",
+            occurrences=[answers.moment(each) for each in found.moments],
+            notes=[*([read.note] if read and read.note else []), *found.notes],
+        )
+
+    return await ctx.state.searches.run(search)
 
 
 @plugin.tool(title="Count or add business days", annotations=READ_ONLY)
-def business_days(
+async def business_days(
     ctx: TimeContext,
     start: Annotated[
         str | None,
-        Field(description="Date as YYYY-MM-DD; today in the default zone when left out"),
+        Field(
+            description="Date as YYYY-MM-DD; today in the default zone when left out",
+            max_length=MAX_DATE,
+        ),
     ] = None,
     end: Annotated[
         str | None,
-        Field(description="Date as YYYY-MM-DD up to which to count; excludes `add`"),
+        Field(
+            description="Date as YYYY-MM-DD up to which to count; excludes `add`",
+            max_length=MAX_DATE,
+        ),
     ] = None,
     add: Annotated[
         int | None,
@@ -98,7 +115,9 @@ def business_days(
     ] = None,
     weekend: Annotated[
         list[Weekday] | None,
-        Field(description="Days of the week off; the operator's setting when left out"),
+        Field(
+            description="Days of the week off; the operator's setting when left out", max_length=7
+        ),
     ] = None,
     holidays: Annotated[
         list[Day] | None,
@@ -118,24 +137,34 @@ def business_days(
     """
     if (end is None) == (add is None):
         raise ToolError("Pass either end, to count up to it, or add, to go that many business days")
-    settings = ctx.settings
-    first = _day(start) if start else datetime.now(zone(None, settings)).date()
-    calendar = businessdays.work_calendar(
-        settings.weekend if weekend is None else weekend,
-        [*settings.holidays, *map(_day, holidays or ())],
-        country or settings.country,
-    )
-    if end is not None:
-        walk = businessdays.count(first, _day(end), calendar)
-    else:
-        walk = businessdays.add(first, add or 0, calendar)
+
+    def walk() -> answers.BusinessDaysAnswer:
+        settings = ctx.settings
+        first = _day(start) if start else datetime.now(zone(None, settings)).date()
+        calendar = businessdays.work_calendar(
+            settings.weekend if weekend is None else weekend,
+            [*settings.holidays, *map(_day, holidays or ())],
+            country or settings.country,
+        )
+        if end is not None:
+            return _described(first, businessdays.count(first, _day(end), calendar), calendar)
+        return _described(first, businessdays.add(first, add or 0, calendar), calendar)
+
+    return await ctx.state.searches.run(walk)
+
+
+def _described(
+    start: date, walk: businessdays.Walk, calendar: businessdays.WorkCalendar
+) -> answers.BusinessDaysAnswer:
+    unknown = calendar.unknown_years(*sorted((start, walk.end)))
     return answers.BusinessDaysAnswer(
-        start=first.isoformat(),
+        start=start.isoformat(),
         end=walk.end.isoformat(),
         business_days=walk.business_days,
-        calendar_days=(walk.end - first).days,
+        calendar_days=(walk.end - start).days,
         holidays=[f"{day} {calendar.name(day)}" for day in walk.holidays],
         weekend=[businessdays.WEEKDAYS[index] for index in sorted(calendar.weekend)],
+        notes=[unknown] if unknown else [],
     )
 
 

@@ -18,6 +18,9 @@ NOT_ZONES = frozenset({"localtime", "Factory", "posixrules"})
 NEAR = 0.6
 """Likeness from 0 to 1 above which a zone is worth suggesting."""
 
+MAX_LENGTH = 64
+"""Longest name that is looked for, in characters; what is longer is like no zone."""
+
 STEP = timedelta(days=7)
 """Shorter than any period between two clock changes of today's zones."""
 
@@ -105,15 +108,24 @@ def search(query: str, limit: int = 20) -> list[str]:
 
 def nearest(query: str) -> list[tuple[float, str]]:
     """List zones with a similar spelling as (likeness from 0 to 1, name), best first."""
-    wanted = _fold(query)[:64]
+    matcher = difflib.SequenceMatcher(None)
+    matcher.set_seq2(_fold(query))
     ranked = []
     for folded, name in _by_folded_name().items():
-        rivals = (folded, folded.rsplit("/", 1)[-1])
-        likeness = max(difflib.SequenceMatcher(None, wanted, rival).ratio() for rival in rivals)
+        rivals = {folded, folded.rsplit("/", 1)[-1]}
+        likeness = max(_likeness(matcher, rival) for rival in rivals)
         if likeness >= NEAR:
             ranked.append((likeness, name))
     places = _places()
     return sorted(ranked, key=lambda pair: (-pair[0], pair[1] not in places, pair[1]))
+
+
+def _likeness(matcher: difflib.SequenceMatcher[str], rival: str) -> float:
+    """How like a name is; 0 when two quick upper bounds show that it is not like enough."""
+    matcher.set_seq1(rival)
+    if matcher.real_quick_ratio() < NEAR or matcher.quick_ratio() < NEAR:
+        return 0
+    return matcher.ratio()
 
 
 def countries(name: str) -> tuple[str, ...]:
@@ -220,4 +232,4 @@ def _abbreviations() -> dict[str, frozenset[str]]:
 
 
 def _fold(name: str) -> str:
-    return "_".join(name.strip().casefold().split())
+    return "_".join(name[: MAX_LENGTH + 1].strip().casefold().split())

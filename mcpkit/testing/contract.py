@@ -1,7 +1,7 @@
 """Contract checks: what clients and models may expect of every plugin.
 
 Loading a plugin already refuses what is illegal; these checks find what is legal and still bad:
-missing descriptions, invalid schemas, errors that help nobody, eras that differ.
+missing titles and descriptions, invalid schemas, errors that help nobody, eras that differ.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from mcpkit.testing.memory import Mode, connect
 
 UNKNOWN = "surely_not_an_argument"
 """An argument that no tool takes."""
+
+DEFINITIONS = "#/$defs/"
+"""Beginning of a reference to a definition of the same schema."""
 
 ERAS: tuple[Mode, ...] = ("auto", "legacy")
 
@@ -101,9 +104,11 @@ async def _catalogue(client: mcp.Client) -> dict[str, dict[str, Any]]:
 
 
 def _check_texts(catalogue: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Descriptions of everything, and schemas that are schemas."""
+    """Titles and descriptions of everything, and schemas that are schemas."""
     for kind, items in catalogue.items():
         for name, item in items.items():
+            if not _title(item):
+                yield Finding(component=name, problem=f"The {kind} has no title")
             if not (item.description or "").strip():
                 yield Finding(component=name, problem=f"The {kind} has no description")
             if kind == "tool":
@@ -115,17 +120,55 @@ def _check_texts(catalogue: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding
                     )
 
 
+def _title(item: Any) -> str:
+    annotations = getattr(item, "annotations", None)
+    return str(item.title or getattr(annotations, "title", None) or "").strip()
+
+
 def _check_tool(name: str, tool: Any) -> Iterator[Finding]:
-    for parameter, schema in tool.input_schema.get("properties", {}).items():
-        if not schema.get("description"):
-            yield Finding(component=name, problem=f"Parameter {parameter!r} has no description")
-    for which, schema in (("input", tool.input_schema), ("output", tool.output_schema)):
+    schemas = {"input": tool.input_schema, "output": tool.output_schema or {}}
+    for which, schema in schemas.items():
+        word = "Parameter" if which == "input" else "Output property"
+        for path in _undescribed(schema, schema.get("$defs", {}), "", set()):
+            yield Finding(component=name, problem=f"{word} {path!r} has no description")
         try:
-            Draft202012Validator.check_schema(schema or {})
+            Draft202012Validator.check_schema(schema)
         except SchemaError as exc:
             yield Finding(
                 component=name, problem=f"Its {which} schema is not JSON Schema: {exc.message}"
             )
+
+
+def _undescribed(
+    schema: Any, definitions: Mapping[str, Any], path: str, seen: set[str]
+) -> Iterator[str]:
+    """Find the properties of a schema that have no description, at every depth.
+
+    Args:
+        schema: The schema, or a part of it.
+        definitions: Its `$defs`.
+        path: Where in the value the part stands, such as `places[]`.
+        seen: Definitions that were looked at already; this one's are added.
+    """
+    if not isinstance(schema, Mapping):
+        return
+    reference = str(schema.get("$ref", "")).removeprefix(DEFINITIONS)
+    if reference in definitions and reference not in seen:
+        seen.add(reference)
+        yield from _undescribed(definitions[reference], definitions, path, seen)
+    for name, part in schema.get("properties", {}).items():
+        inner = f"{path}.{name}" if path else name
+        described = isinstance(part, Mapping) and (
+            str(part.get("description", "")).strip() or part.get("type") == "null"
+        )
+        if not described:
+            yield inner
+        yield from _undescribed(part, definitions, inner, seen)
+    for keyword, suffix in (("items", "[]"), ("additionalProperties", "{}")):
+        yield from _undescribed(schema.get(keyword), definitions, f"{path}{suffix}", seen)
+    for keyword in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        for part in schema.get(keyword, ()):
+            yield from _undescribed(part, definitions, path, seen)
 
 
 async def _check_errors(

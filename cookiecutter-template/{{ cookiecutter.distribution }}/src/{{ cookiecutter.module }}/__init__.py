@@ -39,7 +39,10 @@ async def lifespan(settings: {{ cookiecutter.class_name }}Settings) -> AsyncIter
     yield State()
 
 
-@plugin.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))
+@plugin.tool(
+    title="Greet somebody",
+    annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+)
 def greet(
     name: Annotated[str, Field(description="Whom to greet")],
     ctx: Context[{{ cookiecutter.class_name }}Settings, State],
@@ -51,13 +54,13 @@ def greet(
     return Greeting(text=f"{ctx.settings.salutation} {name}!", number=ctx.state.greeted)
 
 
-@plugin.resource("{{ cookiecutter.plugin_name }}://salutation")
+@plugin.resource("{{ cookiecutter.plugin_name }}://salutation", title="Salutation")
 def salutation(ctx: Context[{{ cookiecutter.class_name }}Settings, State]) -> str:
     """The word that greetings begin with."""
     return ctx.settings.salutation
 
 
-@plugin.prompt()
+@plugin.prompt(title="Welcome somebody")
 def welcome(name: Annotated[str, Field(description="Whom to welcome")]) -> str:
     """Welcome somebody warmly."""
     return f"Greet {name}, then ask how you can help."

@@ -27,8 +27,8 @@ class Moment(BaseModel):
 class Conversion(BaseModel):
     """One moment in two zones."""
 
-    source: Moment
-    target: Moment
+    source: Moment = Field(description="The moment in the zone it was given in")
+    target: Moment = Field(description="The same moment in the zone it was converted to")
     day_shift: int = Field(description="Calendar days by which the target's date is later")
     notes: Notes
 
@@ -36,8 +36,8 @@ class Conversion(BaseModel):
 class DifferenceAnswer(BaseModel):
     """What lies between two moments."""
 
-    start: Moment
-    end: Moment
+    start: Moment = Field(description="The first moment as it was read")
+    end: Moment = Field(description="The second moment as it was read")
     elapsed_seconds: float = Field(
         description="Elapsed time in seconds; negative when end is first"
     )
@@ -51,8 +51,8 @@ class DifferenceAnswer(BaseModel):
 class Sum(BaseModel):
     """A moment and what comes a duration later."""
 
-    start: Moment
-    result: Moment
+    start: Moment = Field(description="The moment as it was read")
+    result: Moment = Field(description="The moment a duration later or earlier")
     elapsed_seconds: float = Field(description="Elapsed time from start to result in seconds")
     notes: Notes
 
@@ -60,7 +60,7 @@ class Sum(BaseModel):
 class ParsedDate(BaseModel):
     """What words were read as."""
 
-    moment: Moment
+    moment: Moment = Field(description="The moment that the words mean")
     has_time: bool = Field(description="False when no time of day was named: it is the day's start")
     notes: Notes
 
@@ -69,7 +69,7 @@ class OccurrencesAnswer(BaseModel):
     """The next moments of a recurrence."""
 
     kind: str = Field(description="cron or rrule")
-    occurrences: list[Moment]
+    occurrences: list[Moment] = Field(description="The moments, the earliest first")
     notes: Notes
 
 
@@ -100,7 +100,7 @@ class ZoneMatch(BaseModel):
 class ZoneSearch(BaseModel):
     """Time zones that fit a query, best first."""
 
-    matches: list[ZoneMatch]
+    matches: list[ZoneMatch] = Field(description="The zones, the likeliest first")
     exact: bool = Field(description="False when nothing fitted and these are similar spellings")
 
 

@@ -77,7 +77,7 @@ async def lifespan(settings: WeatherSettings) -> AsyncIterator[State]:
         yield State(client)
 
 
-@plugin.tool(annotations=READ_ONLY)
+@plugin.tool(title="Find a place", annotations=READ_ONLY)
 async def find_city(
     ctx: WeatherContext,
     name: Annotated[str, Field(description="Name, or its beginning; region after a comma")],
@@ -95,7 +95,7 @@ async def find_city(
     return Places(places=[describe(place) for place in found])
 
 
-@plugin.tool(annotations=READ_ONLY)
+@plugin.tool(title="Weather now", annotations=READ_ONLY)
 async def current(
     ctx: WeatherContext, city: City, units: UnitsChoice = None, language: Language = None
 ) -> Current:
@@ -104,7 +104,7 @@ async def current(
     return await _told(weather.current(ctx.state.client, place, units or ctx.settings.units))
 
 
-@plugin.tool(annotations=READ_ONLY)
+@plugin.tool(title="Weather forecast by day", annotations=READ_ONLY)
 async def forecast(
     ctx: WeatherContext,
     city: City,
@@ -117,7 +117,7 @@ async def forecast(
     return await _told(weather.daily(ctx.state.client, place, units or ctx.settings.units, days))
 
 
-@plugin.tool(annotations=READ_ONLY)
+@plugin.tool(title="Weather forecast by hour", annotations=READ_ONLY)
 async def hourly_forecast(
     ctx: WeatherContext,
     city: City,
@@ -130,14 +130,16 @@ async def hourly_forecast(
     return await _told(weather.hourly(ctx.state.client, place, units or ctx.settings.units, hours))
 
 
-@plugin.tool(annotations=READ_ONLY)
+@plugin.tool(title="Air quality now", annotations=READ_ONLY)
 async def air_quality(ctx: WeatherContext, city: City, language: Language = None) -> AirQuality:
     """Tell the air quality in a city now: European and US index, particles and gases."""
     place = await _place(ctx, city, language)
     return await _told(weather.air_quality(ctx.state.client, place))
 
 
-@plugin.resource("weather://{city}/current", mime_type="application/json")
+@plugin.resource(
+    "weather://{city}/current", title="Weather in a city now", mime_type="application/json"
+)
 async def current_resource(city: str, ctx: WeatherContext) -> Current:
     """The weather in a city now, as JSON, in the operator's units."""
     try:
@@ -149,7 +151,7 @@ async def current_resource(city: str, ctx: WeatherContext) -> Current:
         raise ResourceError(str(exc)) from exc
 
 
-@plugin.prompt()
+@plugin.prompt(title="Packing list for a journey")
 def packing(
     city: Annotated[str, Field(description="Where the journey goes")],
     days: Annotated[str, Field(description="How many days it takes, such as 5")] = "5",

@@ -15,7 +15,17 @@ from tests.conftest import ROOT
 CORE = ROOT / "mcpkit" / "core"
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset(["deferred", "errors", "settings.keys", "settings.section", "user_folders"]),
+    frozenset(
+        [
+            "deferred",
+            "descriptors",
+            "errors",
+            "escaping",
+            "settings.keys",
+            "settings.section",
+            "user_folders",
+        ]
+    ),
     frozenset(
         [
             "own_files",
@@ -33,7 +43,6 @@ FLOORS: tuple[frozenset[str], ...] = (
         [
             "changes",
             "connections",
-            "descriptors",
             "distributions",
             "encoding",
             "extensions",
@@ -58,6 +67,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         [
             "context",
             "contributions",
+            "logs",
             "middleware",
             "plan",
             "fetching",

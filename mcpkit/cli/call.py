@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from mcpkit.cli.options import json_option
-from mcpkit.cli.output import dumped, print_json
+from mcpkit.cli.output import dumped, print_json, print_line, print_text
 from mcpkit.cli.target import Target, target_options
+from mcpkit.core.errors import MCPKitError
 
 
 @click.command()
@@ -69,9 +70,9 @@ def read(uri: str, as_json: bool, target: Target) -> None:
         return
     for item in result.contents:
         if hasattr(item, "text"):
-            click.echo(item.text)
+            print_text(item.text)
         else:
-            sys.stdout.buffer.write(base64.b64decode(item.blob))
+            _write_bytes(base64.b64decode(item.blob))
 
 
 @click.command()
@@ -178,14 +179,23 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _write_bytes(content: bytes) -> None:
+    """Write bytes as they are, but not to a terminal: they would act on it."""
+    if sys.stdout.isatty():
+        raise MCPKitError(
+            f"The resource is binary, {len(content)} bytes", hint="Write it to a file: > FILE"
+        )
+    sys.stdout.buffer.write(content)
+
+
 def _print_content(content: Iterable[Any], *, error: bool = False) -> None:
     for block in content:
         text = getattr(block, "text", None)
         if text is None:
             text = f"[{block.type}: {getattr(block, 'mime_type', None) or 'see --json'}]"
-        click.echo(text, err=error)
+        print_text(text, err=error)
 
 
 async def _progress(progress: float, total: float | None, message: str | None) -> None:
     of = f"/{total:g}" if total is not None else ""
-    click.echo(f"{progress:g}{of} {message or ''}".rstrip(), err=True)
+    print_line(f"{progress:g}{of} {message or ''}".rstrip(), err=True)

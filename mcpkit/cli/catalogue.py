@@ -6,7 +6,7 @@ import click
 
 from mcpkit.cli.groups import SuggestingGroup
 from mcpkit.cli.options import json_option
-from mcpkit.cli.output import print_json
+from mcpkit.cli.output import print_json, print_line
 
 
 @click.group(cls=SuggestingGroup)
@@ -26,7 +26,7 @@ def list_catalogues(as_json: bool) -> None:
         print_json(files)
         return
     for file in files:
-        click.echo(file)
+        print_line(file)
 
 
 @catalogue.command()

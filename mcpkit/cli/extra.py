@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcpkit.cli.groups import SuggestingGroup
+from mcpkit.core.escaping import escape_line
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
@@ -30,7 +31,8 @@ class _Plugins(SuggestingGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List names only: their help would need every plugin."""
         with formatter.section("Plugins"):
-            formatter.write_dl([(name, "") for name in self.list_commands(ctx)] or [("none", "")])
+            names = [(escape_line(name), "") for name in self.list_commands(ctx)]
+            formatter.write_dl(names or [("none", "")])
 
 
 extra = _Plugins("x", help="Run a command that a plugin brings: mcpkit x PLUGIN COMMAND.")

@@ -16,6 +16,7 @@ import click
 from mcpkit import __version__
 from mcpkit.cli.groups import LaterGroup
 from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
+from mcpkit.core.escaping import escape_line
 from mcpkit.shared.hosting import tell_exit
 
 FAILED = 1
@@ -98,9 +99,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(error: MCPKitError) -> None:
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {error.message}", err=True)
+    label = click.style("Error:", fg="red", bold=True)
+    click.echo(f"{label} {escape_line(error.message)}", err=True)
     if error.hint:
-        click.echo(f"{click.style('hint:', bold=True)} {error.hint}", err=True)
+        click.echo(f"{click.style('hint:', bold=True)} {escape_line(error.hint)}", err=True)
 
 
 def _flush() -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mcpkit.core.escaping import escape_line
+
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
     from mcpkit.core.settings.sources import Effective
@@ -65,7 +67,7 @@ def effective_settings(
     Raises:
         SettingsError: Something in them is wrong.
     """
-    from mcpkit.cli.output import set_up_logging
+    from mcpkit.core.logs import set_up_logging
     from mcpkit.core.settings.sources import read_settings
 
     given = dict(map(_assignment, assignments))
@@ -73,9 +75,10 @@ def effective_settings(
     if log_level is not None:
         given[("log_level",)] = log_level
     effective = read_settings(path=settings_path, overrides=given)
-    set_up_logging(effective.settings.log_level)
+    set_up_logging(effective.settings.log_level, effective.settings.log_format)
     for warning in effective.warnings:
-        click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {warning}", err=True)
+        label = click.style("Warning:", fg="yellow", bold=True)
+        click.echo(f"{label} {escape_line(warning)}", err=True)
     return effective
 
 

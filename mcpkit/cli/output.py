@@ -1,9 +1,11 @@
-"""Output: tables for people, JSON for programs, both on stdout; logs on stderr."""
+"""Output: tables for people, JSON for programs, both on stdout; logs on stderr.
+
+Names and texts of plugins and other servers are escaped before they are printed.
+"""
 
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import sys
 from collections.abc import Sequence
@@ -11,10 +13,22 @@ from typing import Any
 
 import click
 
+from mcpkit.core.escaping import escape_json, escape_line, escape_text
+
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(escape_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """Print one line with words of a plugin or another server."""
+    click.echo(escape_line(text), err=err)
+
+
+def print_text(text: str, *, err: bool = False) -> None:
+    """Print what a plugin or another server says; it may have several lines."""
+    click.echo(escape_text(text), err=err)
 
 
 def dumped(model: Any) -> Any:
@@ -24,7 +38,7 @@ def dumped(model: Any) -> Any:
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; the last column is cut at the terminal's width, never in a pipe."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[escape_line(str(cell)) for cell in row] for row in rows]
     widths = [
         max([len(header), *(len(row[column]) for row in cells)])
         for column, header in enumerate(headers)
@@ -45,17 +59,3 @@ def first_sentence(text: str | None) -> str:
     """The first line of a description, for a table."""
     lines = (text or "").strip().splitlines()
     return lines[0] if lines else ""
-
-
-def set_up_logging(level: str) -> None:
-    """Write log records to stderr, from this level on; chatty libraries one level later."""
-    logging.basicConfig(
-        level=level.upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-        force=True,
-    )
-    if level != "debug":
-        for name in ("mcp", "uvicorn", "httpx2", "httpcore2", "websockets", "asyncio"):
-            logging.getLogger(name).setLevel(logging.WARNING)

@@ -9,7 +9,7 @@ import click
 
 from mcpkit.cli.groups import SuggestingGroup
 from mcpkit.cli.options import effective_settings, json_option, load_app, plugin_options
-from mcpkit.cli.output import print_json, print_table
+from mcpkit.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
@@ -63,9 +63,9 @@ def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
             for kind, names in value.items():
                 click.echo(f"{kind}:")
                 for exposed in names:
-                    click.echo(f"  {exposed}")
+                    print_line(f"  {exposed}")
         elif value is not None:
-            click.echo(f"{key.replace('_', ' ')}: {value}")
+            print_line(f"{key.replace('_', ' ')}: {value}")
 
 
 @plugins.command()
@@ -93,17 +93,18 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
         print_json({"ok": not failed, "plugins": report})
     else:
         for name, entry in report.items():
-            click.echo(_verdict(name, entry))
+            _print_verdict(name, entry)
     return 1 if failed else 0
 
 
-def _verdict(name: str, entry: dict[str, Any]) -> str:
+def _print_verdict(name: str, entry: dict[str, Any]) -> None:
     if entry["ready"]:
         remark = entry.get("message") or entry.get("reason") or ""
-        return f"ok      {name}  {remark}".rstrip()
-    reason = entry.get("reason") or entry.get("message") or "not ready"
-    hint = f"\n        hint: {entry['hint']}" if entry.get("hint") else ""
-    return f"FAILED  {name}  {reason}{hint}"
+        print_line(f"ok      {name}  {remark}".rstrip())
+        return
+    print_line(f"FAILED  {name}  {entry.get('reason') or entry.get('message') or 'not ready'}")
+    if entry.get("hint"):
+        print_line(f"        hint: {entry['hint']}")
 
 
 def _app_for_listing(

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from mcpkit.cli.options import plugin_options, quiet_app
+from mcpkit.cli.output import print_line
 
 ResultT = TypeVar("ResultT")
 
@@ -135,7 +136,7 @@ def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 async def _log(params: Any) -> None:
     """Print what the server logs to its client."""
-    click.echo(f"{params.level}: {params.data}", err=True)
+    print_line(f"{params.level}: {params.data}", err=True)
 
 
 def _header(text: str) -> tuple[str, str]:

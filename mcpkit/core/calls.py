@@ -38,6 +38,7 @@ from mcpkit.core.errors import (
     PromptError,
     ResourceNotFoundError,
 )
+from mcpkit.core.logs import about, keep_logging
 from mcpkit.core.suggestions import quoted
 
 logger = logging.getLogger(__name__)
@@ -137,25 +138,18 @@ def _public_text(error: Exception, call: Call) -> str:
 
 
 def _record(error: Exception, call: Call) -> None:
-    """Tell the operator: a deliberate error in one line, a crash with its traceback."""
+    """Tell the operator: a deliberate error in one line, a crash with its traceback.
+
+    The text of a deliberate error may quote arguments, and is for DEBUG only.
+    """
+    keep_logging()
     request = call.context.request_context.request_id
-    if is_deliberate(error):
-        # Messages about arguments may quote them: those are for DEBUG only.
-        shown: object = type(error).__name__ if isinstance(error, ArgumentsError) else str(error)
-        logger.info(
-            "Plugin %r: %s %s failed (request %s): %s",
-            call.plugin,
-            call.kind,
-            quoted(call.name),
-            request,
-            shown,
-        )
+    what = (call.plugin, call.kind, quoted(call.name), request)
+    extra = about(plugin=call.plugin, kind=call.kind, name=call.name, request_id=request)
+    if not is_deliberate(error):
+        text = "Plugin %r: %s %s crashed (request %r)"
+        logger.error(text, *what, exc_info=error, extra=extra)
         return
-    logger.error(
-        "Plugin %r: %s %s crashed (request %s)",
-        call.plugin,
-        call.kind,
-        quoted(call.name),
-        request,
-        exc_info=error,
-    )
+    kind = type(error).__name__
+    logger.info("Plugin %r: %s %s failed (request %r): %s", *what, kind, extra=extra)
+    logger.debug("Plugin %r: %s %s told (request %r): %s", *what, error, extra=extra)

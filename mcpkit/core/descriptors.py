@@ -7,8 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 from collections.abc import Iterator
+
+SURE_TO_FIT = 4096
+"""Bytes that a writable pipe takes without blocking (`PIPE_BUF` of Linux)."""
+
+
+def has_room(descriptor: int, seconds: float = 0) -> bool | None:
+    """Whether a small write would not block; None where that cannot be known (Windows).
+
+    Args:
+        descriptor: That is written to.
+        seconds: How long to wait for room.
+    """
+    poll = getattr(select, "poll", None)
+    if poll is None:
+        return None
+    waiter = poll()
+    waiter.register(descriptor, select.POLLOUT)
+    return bool(waiter.poll(seconds * 1000))
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from mcpkit.core.errors import PluginError
+from mcpkit.core.logs import about, keep_logging
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord
 
@@ -28,6 +29,7 @@ def refuse_strict(records: Sequence[PluginRecord], settings: Settings) -> None:
 
 def log_outcome(record: PluginRecord) -> None:
     """Tell how loading one plugin went."""
+    keep_logging()
     if record.error is not None:
         log_failure(record)
     elif record.is_slow:
@@ -42,11 +44,11 @@ def log_failure(record: PluginRecord) -> None:
     if error is None:
         return
     logger.error(
-        "Plugin %s failed (%s): %s%s",
+        "Plugin %s failed (%s): %s",
         record.label,
         record.stage,
         error.message,
-        f"\nhint: {error.hint}" if error.hint else "",
+        extra=about(plugin=record.name, hint=error.hint),
     )
     cause = error.__cause__
     if cause is not None:

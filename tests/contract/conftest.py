@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import anyio
@@ -16,6 +17,29 @@ from mcp.client.sse import sse_client
 from mcp.shared.message import SessionMessage
 
 from tests.conftest import ServerProcess, environment, start_server
+
+PREAMBLE = """
+    import logging, os, subprocess, sys, threading, time
+    from collections.abc import AsyncIterator
+    from contextlib import asynccontextmanager
+    import anyio
+    from mcpkit import Context, Plugin, ToolError
+    plugin = Plugin()
+"""
+"""What the plugins that tests write begin with."""
+
+
+def write_plugin(folder: Path, name: str, code: str) -> Path:
+    """Install a plugin as an installer would, to be found by processes with that `PYTHONPATH`."""
+    module = f"{name}_module"
+    info = folder / f"mcpkit_plugin_{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (folder / f"{module}.py").write_text(dedent(PREAMBLE) + dedent(code), "utf-8")
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: mcpkit-plugin-{name}\nVersion: 1.0\n", "utf-8"
+    )
+    (info / "entry_points.txt").write_text(f"[mcpkit.plugins]\n{name} = {module}:plugin\n", "utf-8")
+    return folder
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from mcpkit.core.settings.plugins import (
     PluginSection,
 )
 from mcpkit.core.settings.section import PluginSettings, Section
-from mcpkit.core.settings.server import LogLevel, Settings, SharedSettings
+from mcpkit.core.settings.server import LogFormat, LogLevel, Settings, SharedSettings
 from mcpkit.core.settings.tasks import TaskSettings
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "HttpSettings",
     "LifespanSettings",
     "ListSettings",
+    "LogFormat",
     "LogLevel",
     "PluginSection",
     "PluginSettings",

@@ -13,6 +13,8 @@ from mcpkit.core.settings.tasks import TaskSettings
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
+LogFormat = Literal["text", "json"]
+
 
 class SharedSettings(Section):
     """The warm server that `mcpkit serve --shared` joins."""
@@ -38,6 +40,9 @@ class Settings(Section):
         ("stdio",), min_length=1, description="Transports that `mcpkit serve` speaks by default"
     )
     log_level: LogLevel = Field("info", description="Least severe log record written to stderr")
+    log_format: LogFormat = Field(
+        "text", description="Format of log records: text for people, json for programs"
+    )
     strict: bool = Field(False, description="Whether any failed plugin stops the server")
     eager: bool = Field(
         False, description="Whether plugins are imported at the start, not at their first call"

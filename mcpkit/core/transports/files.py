@@ -16,7 +16,8 @@ from anyio.abc import ByteReceiveStream, ByteSendStream
 from anyio.from_thread import BlockingPortal
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from mcpkit.core.transports.pipes import CHUNK, SURE_TO_FIT, has_room, read_some
+from mcpkit.core.descriptors import SURE_TO_FIT, has_room
+from mcpkit.core.transports.pipes import CHUNK, read_some
 
 
 @contextlib.asynccontextmanager

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import select
 import stat
 
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream
 
+from mcpkit.core.descriptors import SURE_TO_FIT, has_room
+
 CHUNK = 65536
 """Bytes read at once."""
-
-SURE_TO_FIT = 4096
-"""Bytes that a writable pipe takes without blocking (`PIPE_BUF` of Linux)."""
 
 
 def is_pipe(descriptor: int) -> bool:
@@ -28,16 +26,6 @@ def read_some(descriptor: int) -> bytes:
         return os.read(descriptor, CHUNK)
     except OSError:
         return b""
-
-
-def has_room(descriptor: int) -> bool:
-    """Whether a small write would not block; False where that cannot be known (Windows)."""
-    poll = getattr(select, "poll", None)
-    if poll is None:
-        return False
-    waiter = poll()
-    waiter.register(descriptor, select.POLLOUT)
-    return bool(waiter.poll(0))
 
 
 class PipeReader(ByteReceiveStream):

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mcpkit.cli.options import json_option
-from mcpkit.cli.output import dumped, print_json, print_line, print_text
+from mcpkit.cli.output import data_stream, dumped, print_json, print_line, print_text
 from mcpkit.cli.target import Target, target_options
 from mcpkit.core.errors import MCPKitError
 
@@ -99,7 +99,7 @@ def prompt(name: str, pairs: tuple[str, ...], as_json: bool, target: Target) -> 
         print_json(dumped(result))
         return
     for message in result.messages:
-        click.echo(f"{click.style(f'{message.role}:', bold=True)}")
+        click.echo(click.style(f"{message.role}:", bold=True), file=data_stream())
         _print_content([message.content])
 
 
@@ -181,11 +181,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _write_bytes(content: bytes) -> None:
     """Write bytes as they are, but not to a terminal: they would act on it."""
-    if sys.stdout.isatty():
+    if data_stream().isatty():
         raise MCPKitError(
             f"The resource is binary, {len(content)} bytes", hint="Write it to a file: > FILE"
         )
-    sys.stdout.buffer.write(content)
+    data_stream().buffer.write(content)
+    data_stream().flush()
 
 
 def _print_content(content: Iterable[Any], *, error: bool = False) -> None:

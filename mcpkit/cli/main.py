@@ -15,6 +15,8 @@ import click
 
 from mcpkit import __version__
 from mcpkit.cli.groups import LaterGroup
+from mcpkit.cli.output import data_stream, flush, release_stdout
+from mcpkit.core.descriptors import STDIN, release
 from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
 from mcpkit.core.escaping import escape_line
 from mcpkit.shared.hosting import tell_exit
@@ -58,9 +60,12 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit."""
-    code = run(arguments)
-    _flush()
+    """Run the command line and exit.
+
+    Standard output stays reserved until the end: threads of plugins may still print.
+    """
+    code = _run(arguments)
+    flush()
     tell_exit(sys.argv[1:], code)
     if _is_hung():
         os._exit(code)  # a handler's thread never returned: waiting for it would never end
@@ -73,6 +78,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; errors were printed.
     """
+    try:
+        return _run(arguments)
+    finally:
+        release_stdout()
+        release(STDIN)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = cli.main(
             args=None if arguments is None else list(arguments),
@@ -93,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has had enough, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), data_stream().fileno())
         return 0
     return result if isinstance(result, int) else 0
 
@@ -103,14 +116,6 @@ def _show(error: MCPKitError) -> None:
     click.echo(f"{label} {escape_line(error.message)}", err=True)
     if error.hint:
         click.echo(f"{click.style('hint:', bold=True)} {escape_line(error.hint)}", err=True)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _is_hung() -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mcpkit.cli.output import reserve_stdout
 from mcpkit.core.escaping import escape_line
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
@@ -91,23 +92,23 @@ def load_app(
 ) -> App:
     """Load the plugins; when lenient, a strict one may fail.
 
-    With catalogues, plugins that have one are imported at their first call.
+    With catalogues, plugins that have one are imported at their first call. From the first import
+    on, standard output belongs to the command, and what plugins print goes to standard error.
 
     Raises:
         MCPKitError: The settings or a strict plugin forbid it.
     """
     from mcpkit.core.assembly import build
     from mcpkit.core.catalogues import user_catalogues
-    from mcpkit.core.descriptors import kept_stdout
 
-    with kept_stdout():
-        return build(
-            effective.settings,
-            plugins=not no_plugins,
-            origins=effective.origins,
-            lenient=lenient,
-            catalogues=user_catalogues() if use_catalogues else None,
-        )
+    reserve_stdout()
+    return build(
+        effective.settings,
+        plugins=not no_plugins,
+        origins=effective.origins,
+        lenient=lenient,
+        catalogues=user_catalogues() if use_catalogues else None,
+    )
 
 
 def quiet_app(

@@ -5,30 +5,69 @@ Names and texts of plugins and other servers are escaped before they are printed
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
+from mcpkit.core.descriptors import STDOUT, release, reserve
 from mcpkit.core.escaping import escape_json, escape_line, escape_text
+
+_data: TextIO | None = None
+
+
+def reserve_stdout() -> None:
+    """Keep standard output for data: from now on plugins see standard error in its place."""
+    global _data  # noqa: PLW0603  # descriptors belong to the whole process, too
+    descriptor, stdout = reserve(STDOUT), sys.__stdout__
+    if _data is None and stdout is not None and sys.stdout is stdout:
+        _data = open(  # noqa: SIM115
+            descriptor, "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False
+        )
+
+
+def release_stdout() -> None:
+    """Give standard output back."""
+    global _data  # noqa: PLW0603
+    flush()
+    _data = None
+    release(STDOUT)
+
+
+def data_stream() -> TextIO:
+    """Where data is printed: the real standard output."""
+    return _data or sys.stdout
+
+
+def flush() -> None:
+    """Write what is kept back; to nowhere, if nobody reads it any more."""
+    for stream in (_data, sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
-    click.echo(escape_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
+    document = escape_json(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(document, file=data_stream())
 
 
 def print_line(text: str, *, err: bool = False) -> None:
     """Print one line with words of a plugin or another server."""
-    click.echo(escape_line(text), err=err)
+    click.echo(escape_line(text), file=None if err else data_stream(), err=err)
 
 
 def print_text(text: str, *, err: bool = False) -> None:
     """Print what a plugin or another server says; it may have several lines."""
-    click.echo(escape_text(text), err=err)
+    click.echo(escape_text(text), file=None if err else data_stream(), err=err)
 
 
 def dumped(model: Any) -> Any:
@@ -43,10 +82,18 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         max([len(header), *(len(row[column]) for row in cells)])
         for column, header in enumerate(headers)
     ]
-    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(click.style(_line([header.upper() for header in headers], widths, limit), bold=True))
+    stream = data_stream()
+    limit = _columns(stream) if stream.isatty() else None
+    heading = _line([header.upper() for header in headers], widths, limit)
+    click.echo(click.style(heading, bold=True), file=stream)
     for row in cells:
-        click.echo(_line(row, widths, limit))
+        click.echo(_line(row, widths, limit), file=stream)
+
+
+def _columns(terminal: TextIO) -> int:
+    with contextlib.suppress(ValueError, OSError):
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size(terminal.fileno()).columns)
+    return 80
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], limit: int | None) -> str:

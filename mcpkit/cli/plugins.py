@@ -61,7 +61,7 @@ def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
     for key, value in described.items():
         if key == "components":
             for kind, names in value.items():
-                click.echo(f"{kind}:")
+                print_line(f"{kind}:")
                 for exposed in names:
                     print_line(f"  {exposed}")
         elif value is not None:
@@ -76,8 +76,6 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
     """Load plugins, open their lifespans and ask after their health; exit 1 if any fails."""
     import anyio
 
-    from mcpkit.core.descriptors import kept_stdout
-
     app = _app_for_listing(no_plugins, **options)
     wanted = [_find(app, name).name for name in names] or [record.name for record in app.records]
 
@@ -85,8 +83,7 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
         async with app.running() as running:
             return dict(running.report()["plugins"])
 
-    with kept_stdout():
-        everything = anyio.run(ask)
+    everything = anyio.run(ask)
     report = {name: entry for name, entry in everything.items() if name in wanted}
     failed = sorted(name for name, entry in report.items() if not entry["ready"])
     if as_json:

@@ -13,6 +13,7 @@ import click
 
 from mcpkit.cli.collector import paused_collector
 from mcpkit.cli.options import effective_settings, load_app, plugin_options
+from mcpkit.core.descriptors import STDIN, reserve
 from mcpkit.core.errors import SettingsError
 from mcpkit.shared import hosting
 
@@ -102,13 +103,15 @@ def serve(
             hint="Serve the network without --shared, or say --transport stdio",
         )
     lazy = not effective.settings.eager
+    named = effective.settings.transports
     with paused_collector():
         import anyio
 
         from mcpkit.core.serving import serve as serve_app
 
+        if host is None and "stdio" in named:
+            reserve(STDIN)
         app = load_app(effective, no_plugins=no_plugins, use_catalogues=lazy)
-    named = effective.settings.transports
     # One client over stdio feels the start and the memory more than the loop.
     alone = host is None and set(named) == {"stdio"}
     use_uvloop = not alone and importlib.util.find_spec("uvloop") is not None

@@ -45,10 +45,7 @@ class Target:
         """
         import anyio
 
-        from mcpkit.core.descriptors import kept_stdout
-
-        with kept_stdout():
-            return anyio.run(self._run, use)
+        return anyio.run(self._run, use)
 
     async def _run(self, use: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
         from mcp.shared.exceptions import MCPError

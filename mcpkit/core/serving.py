@@ -6,10 +6,8 @@ accepted, calls in flight finish within the grace period, transports close, life
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import signal
-import sys
 from collections.abc import Sequence
 
 import anyio
@@ -17,6 +15,7 @@ import anyio
 from mcpkit.core.app import App
 from mcpkit.core.contributions import Transport
 from mcpkit.core.deferred import deferred
+from mcpkit.core.descriptors import STDOUT, reserved
 from mcpkit.core.errors import MCPKitError
 from mcpkit.core.groups import ungrouped
 from mcpkit.core.running import Running
@@ -42,7 +41,7 @@ async def serve(app: App, names: Sequence[str | Transport]) -> None:
     transports = [
         app.transport(name) if isinstance(name, str) else name for name in dict.fromkeys(names)
     ]
-    with contextlib.redirect_stdout(sys.stderr), ungrouped(MCPKitError):
+    with reserved(STDOUT), ungrouped(MCPKitError):
         async with anyio.create_task_group() as tasks:
             stop = _Stop(tasks.cancel_scope)
             tasks.start_soon(stop.on_signals)

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import environment
+from tests.conftest import Run, environment
+from tests.contract.conftest import write_plugin
 
 pytestmark = pytest.mark.contract
 
@@ -139,3 +140,171 @@ def test_a_host_that_reads_no_more_ends_the_server(serve: Any) -> None:
     process.stdout.close()
 
     assert process.wait(LIMIT) == 0
+
+
+NOISY = """
+    def noise(where):
+        os.write(1, f"descriptor {where}\\n".encode())
+        print("print", where)
+        print("__stdout__", where, file=sys.__stdout__)
+        subprocess.run(["sh", "-c", "echo subprocess; cat; echo read"], check=True)
+
+    def shout():
+        while True:
+            os.write(1, b"thread\\n")
+            time.sleep(0.01)
+
+    noise("import")
+    threading.Thread(target=shout, daemon=True).start()
+    logging.basicConfig(stream=sys.__stdout__, force=True)
+    logging.getLogger("noisy").warning("log")
+
+    @plugin.lifespan
+    @asynccontextmanager
+    async def lifespan(settings):
+        noise("lifespan")
+        yield
+        noise("close")
+
+    @plugin.tool()
+    def echo(text: str) -> str:
+        'Say the same.'
+        noise("handler")
+        return text
+
+    import atexit
+    atexit.register(noise, "exit")
+"""
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> dict[str, str]:
+    """An environment with a plugin that writes to standard output in every way it can."""
+    return environment(write_plugin(tmp_path / "site", "noisy", NOISY))
+
+
+@pytest.mark.parametrize("options", [["--eager"], []])
+def test_nothing_that_a_plugin_writes_mixes_with_the_protocol(
+    noisy: dict[str, str], tmp_path: Path, options: list[str]
+) -> None:
+    command = [sys.executable, "-m", "mcpkit", "serve", *options]
+    spoken = conversation(TEXT).replace(b"conversation_echo", b"noisy_echo")
+
+    done = subprocess.run(
+        [*command, "--set", 'plugins_allow=["noisy"]'],
+        input=spoken,
+        env=noisy,
+        cwd=tmp_path,
+        timeout=60,
+        capture_output=True,
+        check=True,
+    )
+
+    assert echoed(done.stdout) == TEXT
+    said = done.stderr.decode()
+    for where in ("import", "lifespan", "handler", "close", "exit"):
+        assert f"descriptor {where}\n" in said
+        assert f"print {where}\n" in said
+        assert f"__stdout__ {where}\n" in said
+    assert said.replace("thread\n", "").count("subprocess\nread\n") == 5
+    assert "WARNING:noisy:log" in said
+    assert "mcpkit.core.serving: Serving stdio\n" in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [("tools", "list"), ("plugins", "check"), ("call", "noisy_echo", "-a", "text=x")]
+)
+def test_nothing_that_a_plugin_writes_mixes_with_data(
+    run: Run, noisy: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    result = run(*arguments, "--json", "--set", 'plugins_allow=["noisy"]', env=noisy)
+
+    assert json.loads(result.stdout)
+    assert result.returncode == 0
+    assert "descriptor exit\n" in result.stderr
+
+
+def test_a_copy_of_the_process_does_not_keep_the_host_waiting(
+    tmp_path: Path, test_plugins: Path
+) -> None:
+    code = """
+        @plugin.tool()
+        def fork() -> int:
+            "Leave a copy of the process behind."
+            pid = os.fork()
+            if pid == 0:
+                time.sleep(120)
+                os._exit(0)
+            return pid
+    """
+    env = environment(write_plugin(tmp_path / "site", "forking", code))
+    command = [sys.executable, "-W", "ignore", "-m", "mcpkit", "serve"]
+    spoken = conversation("").replace(b"conversation_echo", b"forking_fork")
+    spoken = spoken.replace(b'{"text": ""}', b"{}")
+    with (tmp_path / "log").open("wb") as log:
+        done = subprocess.run(
+            [*command, "--set", 'plugins_allow=["forking"]'],
+            input=spoken,
+            env=env,
+            cwd=tmp_path,
+            timeout=60,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            check=True,
+        )
+
+    os.kill(int(echoed(done.stdout)), 9)
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
+def test_streams_that_the_host_closed_are_empty(
+    test_plugins: Path, tmp_path: Path, closed: str
+) -> None:
+    (tmp_path / "in").write_bytes(conversation("here"))
+    shut = " ".join(f"{number}>&-" for number in closed)
+    command = f"exec {sys.executable} -m mcpkit serve <in >out 2>log {shut}"
+
+    done = subprocess.run(
+        ["sh", "-c", command],
+        env=environment(test_plugins),
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+
+    said = (tmp_path / "out").read_bytes()
+    assert done.returncode == 0
+    assert (echoed(said) == "here") if closed == "2" else (said == b"")
+
+
+def test_a_server_whose_log_nobody_reads_any_more_goes_on(test_plugins: Path) -> None:
+    command = [sys.executable, "-m", "mcpkit", "serve", "--log-level", "debug"]
+    process = subprocess.Popen(
+        command, env=environment(test_plugins), stdin=-1, stdout=-1, stderr=-1
+    )
+    assert process.stderr is not None
+    process.stderr.close()
+
+    said, _ = process.communicate(conversation("here"), LIMIT)
+
+    assert (process.returncode, len(said.splitlines())) == (0, 2)
+
+
+def test_a_host_that_does_not_read_the_log_is_answered(test_plugins: Path) -> None:
+    command = [sys.executable, "-m", "mcpkit", "serve", "--log-level", "debug"]
+    calls = b"".join(request(n, "tools/call", name="x" * 400) for n in range(3, 400))
+    process = subprocess.Popen(
+        command, env=environment(test_plugins), stdin=-1, stdout=-1, stderr=-1
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(conversation("here") + calls)
+    process.stdin.close()
+
+    said = process.stdout.read()
+
+    assert process.wait(LIMIT) == 0
+    assert len(said.splitlines()) == 399
+    assert process.stderr is not None
+    process.stdout.close()
+    process.stderr.close()

@@ -13,7 +13,7 @@ from anyio.abc import ByteReceiveStream, ByteSendStream
 
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.deferred import deferred
-from mcpkit.core.descriptors import kept_stdin, kept_stdout
+from mcpkit.core.descriptors import STDIN, STDOUT, reserved
 from mcpkit.core.transports.lines import serve_lines
 from mcpkit.core.transports.pipes import PipeReader, PipeWriter, is_pipe
 
@@ -23,7 +23,7 @@ file_writer = deferred("mcpkit.core.transports.files:FileWriter")
 
 async def serve(endpoint: Endpoint) -> None:
     """Serve the client at standard input and output, until it closes the input."""
-    with kept_stdin() as stdin, kept_stdout() as stdout:
+    with reserved(STDIN, STDOUT) as (stdin, stdout):
         async with _reader(stdin) as receive:
             await serve_lines(endpoint, receive, _writer(stdout))
 

@@ -91,6 +91,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.bodies",
             "transports.probes",
             "transports.websocket",
+            "watchdog",
         ]
     ),
     frozenset(["declarations", "settings.trust", "wire"]),
@@ -139,7 +140,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.streamable_http",
         ]
     ),
-    frozenset(["answers", "extensions.following", "extensions.skills", "transports"]),
+    frozenset(["answers", "extensions.following", "extensions.skills", "stopping", "transports"]),
     frozenset(["server", "validation"]),
     frozenset(["waking"]),
     frozenset(["app"]),

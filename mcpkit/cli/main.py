@@ -25,6 +25,9 @@ FAILED = 1
 WRONG = 2
 INTERRUPTED = 130
 
+END = 4.0
+"""Seconds that threads and exit handlers of plugins get in the end."""
+
 COMMANDS = {
     "call": "mcpkit.cli.call:call",
     "catalogue": "mcpkit.cli.catalogue:catalogue",
@@ -67,8 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     code = _run(arguments)
     flush()
     tell_exit(sys.argv[1:], code)
-    if _is_hung():
-        os._exit(code)  # a handler's thread never returned: waiting for it would never end
+    _limit_end(code)
     sys.exit(code)
 
 
@@ -118,10 +120,10 @@ def _show(error: MCPKitError) -> None:
         click.echo(f"{click.style('hint:', bold=True)} {escape_line(error.hint)}", err=True)
 
 
-def _is_hung() -> bool:
-    """Whether a thread that keeps the process alive is still there."""
-    threading = sys.modules.get("threading")
-    if threading is None:
-        return False
-    main_thread = threading.main_thread()
-    return any(thread is not main_thread and not thread.daemon for thread in threading.enumerate())
+def _limit_end(code: int) -> None:
+    """End the process soon, even if threads or exit handlers of plugins do not."""
+    if "threading" in sys.modules:  # else no plugin can have started one
+        from mcpkit.core.watchdog import Watchdog, unfinished
+
+        is_server = sys.argv[1:2] == ["serve"]
+        Watchdog(unfinished, code or (FAILED if is_server else 0)).allow(END, "Ending the process")

@@ -108,19 +108,23 @@ def serve(
         import anyio
 
         from mcpkit.core.serving import serve as serve_app
+        from mcpkit.core.stopping import Stop
 
-        if host is None and "stdio" in named:
-            reserve(STDIN)
-        app = load_app(effective, no_plugins=no_plugins, use_catalogues=lazy)
-    # One client over stdio feels the start and the memory more than the loop.
-    alone = host is None and set(named) == {"stdio"}
-    use_uvloop = not alone and importlib.util.find_spec("uvloop") is not None
-    anyio.run(
-        serve_app,
-        app,
-        named if host is None else [_shared_transport(app, host)],
-        backend_options={"use_uvloop": use_uvloop},
-    )
+    with Stop() as stop:
+        with paused_collector():
+            if host is None and "stdio" in named:
+                reserve(STDIN)
+            app = load_app(effective, no_plugins=no_plugins, use_catalogues=lazy)
+        # One client over stdio feels the start and the memory more than the loop.
+        alone = host is None and set(named) == {"stdio"}
+        use_uvloop = not alone and importlib.util.find_spec("uvloop") is not None
+        anyio.run(
+            serve_app,
+            app,
+            named if host is None else [_shared_transport(app, host)],
+            stop,
+            backend_options={"use_uvloop": use_uvloop},
+        )
 
 
 def _inherited(text: str) -> hosting.Inherited:

@@ -23,6 +23,9 @@ from mcpkit.core.status import PluginRecord, Stage
 
 logger = logging.getLogger(__name__)
 
+TASK = "lifespan of plugin "
+"""Beginning of the name of each task that runs a lifespan; a stop that hangs is told by it."""
+
 OnFailure = Callable[[PluginRecord], Awaitable[None]]
 """Told when a lifespan ends by itself while the server runs."""
 
@@ -127,7 +130,7 @@ class Lifespans:
         lifespans = self._prepare(records)
         self._opened += lifespans
         for lifespan in lifespans:
-            self._tasks.start_soon(lifespan.run, self._on_failure)
+            self._tasks.start_soon(lifespan.run, self._on_failure, name=f"{TASK}{lifespan.label}")
         async with anyio.create_task_group() as starting:
             for lifespan in lifespans:
                 starting.start_soon(lifespan.enter, self._settings.startup_timeout)

@@ -41,19 +41,28 @@ a result after it got one."""
 LISTEN = "subscriptions/listen"
 """The request that lives as long as its client listens; it is ended, not waited for."""
 
+LONGEST_NAME = 100
+"""Most characters that are told of the name or URI in a request."""
+
 
 class Gate:
     """Counts requests in flight, and lets no new work in once it is closed."""
 
     def __init__(self) -> None:
-        self._in_flight = 0
+        self._requests: dict[int, ServerRequestContext[Any, Any]] = {}
+        self._held = 0
         self._closed = anyio.Event()
         self._idle = anyio.Event()
 
     @property
     def in_flight(self) -> int:
         """Requests that are being answered now; open subscriptions do not count."""
-        return self._in_flight
+        return len(self._requests) + self._held
+
+    def names(self) -> list[str]:
+        """The requests in flight, by method, name and id."""
+        names = [_name(ctx) for ctx in list(self._requests.values())]
+        return names if not self._held else [*names, f"{self._held} tasks"]
 
     def close(self) -> None:
         """Let no new work in."""
@@ -83,26 +92,32 @@ class Gate:
             raise MCPError(STOPPING, "The server is stopping; try again in a moment")
         if ctx.method == LISTEN:
             return await call_next(ctx)
-        self._in_flight += 1  # as `holding` does, on the path of every call
+        self._requests[id(ctx)] = ctx
         try:
             return await call_next(ctx)
         finally:
-            self._in_flight -= 1
+            del self._requests[id(ctx)]
             self._settle()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Count something that is to be finished before the server stops."""
-        self._in_flight += 1
+        self._held += 1
         try:
             yield
         finally:
-            self._in_flight -= 1
+            self._held -= 1
             self._settle()
 
     def _settle(self) -> None:
-        if self._closed.is_set() and not self._in_flight:
+        if self._closed.is_set() and not self.in_flight:
             self._idle.set()
+
+
+def _name(ctx: ServerRequestContext[Any, Any]) -> str:
+    params = ctx.params or {}
+    what = str(params.get("name") or params.get("uri") or "")[:LONGEST_NAME]
+    return f"{ctx.method} {what!r} (request {ctx.request_id!r})"
 
 
 async def make_writable(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

@@ -1,13 +1,13 @@
 """Serving: a running server speaks its transports until it is told to stop.
 
-SIGTERM and SIGINT, or the end of a transport that owns its channel, begin the stop: nothing new is
-accepted, calls in flight finish within the grace period, transports close, lifespans close.
+A signal, or the end of a transport that owns its channel, begins the stop: nothing new is accepted,
+calls in flight finish within the grace period, transports close, lifespans close.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
+import re
 from collections.abc import Sequence
 
 import anyio
@@ -19,19 +19,22 @@ from mcpkit.core.descriptors import STDOUT, reserved
 from mcpkit.core.errors import MCPKitError
 from mcpkit.core.groups import ungrouped
 from mcpkit.core.running import Running
+from mcpkit.core.stopping import TRANSPORTS, Stop
 
 serve_http = deferred("mcpkit.core.transports.http:serve_http")
 
 logger = logging.getLogger(__name__)
 
-LAST_GRACE = 5.0
-"""Seconds that transports get to close after everything in flight is done."""
 
-
-async def serve(app: App, names: Sequence[str | Transport]) -> None:
+async def serve(app: App, names: Sequence[str | Transport], stop: Stop) -> None:
     """Serve transports, by name or as they are, until the server stops.
 
     While it runs, `print` writes to stderr: stdout belongs to the protocol.
+
+    Args:
+        app: What is served.
+        names: The transports.
+        stop: How this process stops.
 
     Raises:
         NotFoundError: A transport is unknown.
@@ -41,34 +44,39 @@ async def serve(app: App, names: Sequence[str | Transport]) -> None:
     transports = [
         app.transport(name) if isinstance(name, str) else name for name in dict.fromkeys(names)
     ]
+    owners = {re.split(r"[.:]", item.entry_point)[0]: item.label for item in app.records}
     with reserved(STDOUT), ungrouped(MCPKitError):
-        async with anyio.create_task_group() as tasks:
-            stop = _Stop(tasks.cancel_scope)
-            tasks.start_soon(stop.on_signals)
-            async with app.running() as running:
-                stop.running = running
-                await _speak(app, running, transports)
-            tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                stop.start(tasks.cancel_scope, app.settings.lifespan, owners)
+                async with app.running() as running:
+                    await _serve(app, running, transports, stop)
+                tasks.cancel_scope.cancel()
+        finally:
+            stop.end()
 
 
-class _Stop:
-    """Stops the server at the first signal, and abandons it at the second."""
+async def _serve(app: App, running: Running, transports: Sequence[Transport], stop: Stop) -> None:
+    stop.serve(running)
+    try:
+        async with anyio.create_task_group() as watching:
+            watching.start_soon(_finish, running, stop)
+            await _speak(app, running, transports)
+            watching.cancel_scope.cancel()
+    finally:
+        stop.close()
 
-    def __init__(self, everything: anyio.CancelScope) -> None:
-        self.running: Running | None = None
-        self._everything = everything
 
-    async def on_signals(self) -> None:
-        """Wait for SIGTERM and SIGINT; needs the main thread."""
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async for number in signals:
-                name = signal.Signals(number).name
-                if self.running is None or self.running.gate.is_closed:
-                    logger.warning("%s: stopping at once", name)
-                    self._everything.cancel()
-                else:
-                    logger.info("%s: finishing calls in flight, then stopping", name)
-                    self.running.stop()
+async def _finish(running: Running, stop: Stop) -> None:
+    """Limit the time of calls in flight when the stop begins, and name those that exceed it."""
+    await running.stopping()
+    stop.finish()
+    seconds = running.settings.lifespan.grace_period
+    with anyio.move_on_after(seconds) as grace:
+        await running.gate.idle()
+    if grace.cancelled_caught:
+        names = "; ".join(running.gate.names())
+        logger.warning("The grace period of %g s is over: abandoning %s", seconds, names)
 
 
 async def _speak(app: App, running: Running, transports: Sequence[Transport]) -> None:
@@ -98,6 +106,6 @@ async def _speak_alone(transport: Transport, running: Running) -> None:
 async def _abandon_when_late(running: Running, transports: anyio.CancelScope) -> None:
     """End transports that do not close although nothing is in flight any more."""
     await running.drained()
-    await anyio.sleep(LAST_GRACE)
-    logger.warning("A transport did not close within %g s", LAST_GRACE)
+    await anyio.sleep(TRANSPORTS)
+    logger.warning("A transport did not close within %g s", TRANSPORTS)
     transports.cancel()

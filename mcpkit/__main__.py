@@ -15,15 +15,17 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 def main() -> None:
     """Run the command line and exit."""
     arguments = sys.argv[1:]
+    alone = None
     if "--shared" in arguments:
         from mcpkit.shared import relay  # start-up time is the reason
 
-        code = relay.run(arguments) if relay.is_wanted(arguments) else None
-        if code is not None:
-            sys.exit(code)
+        outcome = relay.run(arguments) if relay.is_wanted(arguments) else None
+        if isinstance(outcome, int):
+            sys.exit(outcome)
+        alone = outcome
     from mcpkit.cli.main import main as run_command  # start-up time is the reason
 
-    run_command()
+    run_command(alone=alone)
 
 
 if __name__ == "__main__":

@@ -62,12 +62,16 @@ def cli() -> None:
     """
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
+def main(arguments: Sequence[str] | None = None, *, alone: MCPKitError | None = None) -> NoReturn:
     """Run the command line and exit.
 
     Standard output stays reserved until the end: threads of plugins may still print.
+
+    Args:
+        arguments: Those of the process by default.
+        alone: Why no shared server can be joined.
     """
-    code = _run(arguments)
+    code = _run(arguments, alone)
     flush()
     tell_exit(sys.argv[1:], code)
     _limit_end(code)
@@ -87,12 +91,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         release(STDIN)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> int:
     try:
         result = cli.main(
             args=None if arguments is None else list(arguments),
             prog_name="mcpkit",
             standalone_mode=False,
+            obj=alone,
         )
     except click.exceptions.NoArgsIsHelpError as exc:
         click.echo(exc.format_message())

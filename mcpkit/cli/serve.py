@@ -14,7 +14,7 @@ import click
 from mcpkit.cli.collector import paused_collector
 from mcpkit.cli.options import effective_settings, load_app, plugin_options
 from mcpkit.core.descriptors import STDIN, reserve
-from mcpkit.core.errors import SettingsError
+from mcpkit.core.errors import MCPKitError, SettingsError
 from mcpkit.shared import hosting
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
@@ -96,7 +96,7 @@ def serve(
         effective = effective_settings(settings_path, assignments, log_level, overrides)
     logger.info("Settings from %s", ", ".join(effective.files) or "no file")
     if shared:
-        logger.info("A server cannot be shared here: serving this client alone")
+        _tell_alone(click.get_current_context().obj)
     if (host is not None or shared) and set(effective.settings.transports) != {"stdio"}:
         raise SettingsError(
             f"{effective.origin('transports')}: --shared serves stdio alone",
@@ -125,6 +125,16 @@ def serve(
             stop,
             backend_options={"use_uvloop": use_uvloop},
         )
+
+
+def _tell_alone(reason: MCPKitError | None) -> None:
+    if reason is None:
+        logger.info("A server cannot be shared here: serving this client alone")
+        return
+    from mcpkit.core.logs import about
+
+    text = "Serving this client alone, not by a shared server: %s"
+    logger.warning(text, reason.message, extra=about(hint=reason.hint))
 
 
 def _inherited(text: str) -> hosting.Inherited:

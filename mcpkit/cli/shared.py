@@ -52,15 +52,18 @@ def _row(told: dict[str, Any]) -> tuple[object, ...]:
 
 
 @shared.command()
+@click.option("--force", is_flag=True, help="Kill those that do not answer, or do not stop.")
 @click.pass_context
-def stop(context: click.Context) -> None:
+def stop(context: click.Context, force: bool) -> None:
     """Stop them all; calls in flight finish first."""
     from mcpkit.shared.looking import look, stop_all
 
-    stopped, left = stop_all(look())
+    stopped, left = stop_all(look(), force=force)
     click.echo(f"Stopped {stopped} shared server{'' if stopped == 1 else 's'}", err=True)
     for server in left:
         click.echo(
             f"Process {server.pid or '?'} has not stopped; its log is {server.log}", err=True
         )
+    if left and not force:
+        click.echo(f"{click.style('hint:', bold=True)} mcpkit shared stop --force", err=True)
     context.exit(1 if left else 0)

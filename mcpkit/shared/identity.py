@@ -102,27 +102,45 @@ def _installed() -> list[object]:
         state.append(where)
         if where in {library, f"{library}/lib-dynload"}:
             continue
-        try:
-            status = os.stat(where)
-            names = os.listdir(where) if os.path.isdir(where) else [".pth"]
-        except OSError:
-            continue
-        if any(name.endswith(INSTALLED) for name in names):
-            state += [status.st_ino, status.st_mtime_ns]
+        entries = _entries(where)
+        left = [entry for entry in entries if entry.name.endswith(INSTALLED)]
+        if left:
+            # Not the time of the folder: Python makes `__pycache__` in it at the first import.
+            state += [entry.name for entry in entries if entry.name != "__pycache__"]
+            state += [part for entry in left for part in _version(entry.path)]
+        elif entries:
+            _add_sources(entries, state)
         else:
-            _add_sources(where, state)
+            state += _version(where)  # a zip file, perhaps
     return state
 
 
-def _add_sources(folder: str, state: list[object]) -> None:
-    """Add the Python files of a folder and its packages: what is edited where it lies."""
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name; nothing if it is none."""
     try:
         with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError:
-        return
-    for entry in found:
+        return []
+
+
+def _version(path: str) -> tuple[int, int]:
+    """What changes when a file is written anew; zeros if there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
+
+
+def _add_sources(
+    entries: list[os.DirEntry[str]], state: list[object], within: tuple[str, ...] = ()
+) -> None:
+    """Add the Python files of a folder and its packages: what is edited where it lies."""
+    for entry in entries:
         if entry.name.endswith(".py"):
-            state += [entry.path, entry.stat(follow_symlinks=False).st_mtime_ns]
+            state += [entry.path, *_version(entry.path)]
         elif entry.is_dir() and os.path.isfile(f"{entry.path}/__init__.py"):
-            _add_sources(entry.path, state)
+            real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            if real not in within:  # a link may lead back to where it lies
+                _add_sources(_entries(entry.path), state, (*within, real))

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 from mcpkit.core.errors import ServeError
-from mcpkit.core.peers import JOIN, WELCOME, peer
+from mcpkit.core.peers import ASK, JOIN, WELCOME, peer
 
-ANSWER = 20.0
-"""Seconds that a server gets to welcome a client: it may be busy, but not for ever."""
+ANSWER = 5.0
+"""Seconds that a server gets to welcome a client: it may be busy, but a host does not wait long."""
 
-START = 180.0
-"""Seconds until a client is told that no server has started."""
+START = 60.0
+"""Seconds that a server gets to start."""
+
+PAUSE = 0.02
+"""Seconds between looks at a server that somebody else starts, or that takes no connection yet."""
 
 
 class Start:
@@ -47,7 +51,7 @@ def knock(path: str, word: bytes) -> socket.socket | None:
     connection.settimeout(ANSWER)
     is_open = False
     try:
-        connection.connect(path)
+        _connect(connection, path)
         if peer(connection)[1] not in {None, os.geteuid()}:
             raise ServeError(f"The server at {path!r} is somebody else's", hint="Remove that file")
         connection.sendall(word)
@@ -56,7 +60,7 @@ def knock(path: str, word: bytes) -> socket.socket | None:
     except TimeoutError as exc:
         raise ServeError(
             f"The shared server at {path!r} does not answer",
-            hint="`mcpkit shared stop` stops it; `mcpkit shared status` tells where its log is",
+            hint="`mcpkit shared stop --force` ends it; `mcpkit shared status` tells its log",
         ) from exc
     except (FileNotFoundError, ConnectionError):
         pass  # nobody is there, or about to leave
@@ -66,3 +70,33 @@ def knock(path: str, word: bytes) -> socket.socket | None:
         if not is_open:
             connection.close()
     return connection if is_open else None
+
+
+def _connect(connection: socket.socket, path: str) -> None:
+    """Connect; while many others do the same, the queue may be full."""
+    deadline = time.monotonic() + ANSWER
+    while True:
+        try:
+            connection.connect(path)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError from None
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def is_alive(path: str) -> bool:
+    """Whether a server answers; or there is none, and its connections end by themselves."""
+    try:
+        connection = knock(path, ASK)
+        if connection is None:
+            return True
+        with connection:
+            connection.settimeout(ANSWER)
+            connection.recv(1)
+    except (ServeError, TimeoutError):
+        return False
+    except OSError:
+        pass  # it closes connections, so it lives
+    return True

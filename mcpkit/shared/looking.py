@@ -49,6 +49,11 @@ class Found:
     log: str
     told: dict[str, Any]
 
+    @property
+    def answers(self) -> bool:
+        """Whether it has told how it is."""
+        return "version" in self.told
+
 
 def look() -> Iterator[Found]:
     """Find the servers; each is connected to until the next one is asked for."""
@@ -101,36 +106,52 @@ def _forget(place: Place) -> None:
         os.close(lock)
 
 
-def stop_all(servers: Iterable[Found]) -> tuple[int, list[Found]]:
+def stop_all(servers: Iterable[Found], *, force: bool = False) -> tuple[int, list[Found]]:
     """Stop servers, all at once, and wait until they have ended.
+
+    Args:
+        servers: As `look` finds them.
+        force: Kill those that do not answer, and those that do not stop in time.
 
     Returns:
         How many have stopped, and those that have not.
     """
-    told = [(server, _Process(server.pid)) for server in servers]
+    told = []
+    for server in servers:
+        process = _Process(server.pid)
+        process.tell(signal.SIGKILL if force and not server.answers else signal.SIGTERM)
+        told.append((server, process))
     now = time.monotonic()
     left = []
     for server, process in told:
         grace = float(server.told.get("grace", GRACE))
-        if not process.ends(now + grace + LAST_GRACE):
+        has_ended = process.ends(now + grace + LAST_GRACE)
+        if force and not has_ended:
+            process.tell(signal.SIGKILL)
+            has_ended = process.ends(time.monotonic() + PATIENCE)
+        if not has_ended:
             left.append(server)
         process.forget()
     return len(told) - len(left), left
 
 
 class _Process:
-    """A process that is told to stop, while it is known that it is the one that is meant."""
+    """A process; made while it is known that it is the one that is meant."""
 
     def __init__(self, pid: int | None) -> None:
         self._pid = pid
         self._handle: int | None = None
-        if pid is None:
-            return
-        if sys.platform == "linux":
+        if pid is not None and sys.platform == "linux":
             with contextlib.suppress(OSError):  # an old system
                 self._handle = os.pidfd_open(pid)
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal, to this process and no other that got its number."""
         with contextlib.suppress(OSError):  # it has ended by itself
-            os.kill(pid, signal.SIGTERM)
+            if self._handle is not None:
+                signal.pidfd_send_signal(self._handle, number)
+            elif self._pid is not None:
+                os.kill(self._pid, number)
 
     def ends(self, deadline: float) -> bool:
         """Wait until it has ended; False if it does not in time."""

@@ -14,6 +14,8 @@ from mcpkit.core.errors import ServeError
 LONGEST = 100
 """Most bytes in the path of a Unix socket that every system takes (104 on macOS, 108 on Linux)."""
 
+REMOVE = "Look who made it, and remove it"
+
 NAME = "mcpkit"
 """Name of the folder within the user's runtime folder."""
 
@@ -83,6 +85,25 @@ def _refuse(path: str, status: os.stat_result, others: int) -> None:
         raise ServeError(
             f"Refusing {path!r} for shared servers: others have access to it", hint=hint
         )
+
+
+def open_own(path: str, flags: int = 0) -> int:
+    """Open a file of a shared server for reading and writing, made if it is not there.
+
+    Raises:
+        ServeError: It is a link or no file, or it cannot be opened.
+    """
+    flags |= os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as exc:
+        is_link = exc.errno == errno.ELOOP
+        problem = "it is a link" if is_link else os.strerror(exc.errno or 0)
+        raise ServeError(f"Refusing {path!r} for a shared server: {problem}", hint=REMOVE) from exc
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ServeError(f"Refusing {path!r} for a shared server: it is no file", hint=REMOVE)
+    return descriptor
 
 
 def places() -> list[Place]:

@@ -12,13 +12,14 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 
 from mcpkit.core.errors import MCPKitError, ServeError
 from mcpkit.core.peers import JOIN
 from mcpkit.shared.identity import identity, shared_environment
-from mcpkit.shared.knocking import START, Start, knock
+from mcpkit.shared.knocking import START, Start, is_alive, knock
 from mcpkit.shared.places import Place, folder
 
 CHUNK = 65536
@@ -30,6 +31,12 @@ GRACE = 30.0
 FAILED = 1
 INTERRUPTED = 130
 
+LOOK = 5
+"""Seconds between looks at a server that takes nothing, or has been told the end of the input."""
+
+MISSES = 2
+"""Looks in a row after which a server that does not answer is given up."""
+
 
 def is_wanted(arguments: list[str]) -> bool:
     """Whether a command line asks for a shared server, on a system that can share one."""
@@ -38,11 +45,11 @@ def is_wanted(arguments: list[str]) -> bool:
     return own[:1] == ["serve"] and "--shared" in own and not asks_for_help and os.name == "posix"
 
 
-def run(arguments: list[str]) -> int | None:
+def run(arguments: list[str]) -> int | MCPKitError | None:
     """Serve standard input and output through the shared server.
 
     Returns:
-        The exit code; None when the plain command has to say what is wrong.
+        The exit code; or why no server can be shared, or None: then the plain command goes on.
     """
     command = [argument for argument in arguments if argument != "--shared"]
     try:
@@ -53,14 +60,13 @@ def run(arguments: list[str]) -> int | None:
     try:
         environment = shared_environment()
         place = Place(folder(), identity(rest, environment))
-        joined = _join(place, Start(command, environment, began_in))
-        return joined if isinstance(joined, int) else _Copy(joined, place.log).run()
-    except MCPKitError as exc:
-        hint = f"hint: {exc.hint}\n" if exc.hint else ""
-        _say(f"Error: {exc.message}\n{hint}")
-        return FAILED
+        connection = _join(place, Start(command, environment, began_in))
+    except (MCPKitError, OSError) as exc:
+        os.chdir(began_in)
+        return exc if isinstance(exc, MCPKitError) else ServeError(f"No shared server: {exc}")
     except KeyboardInterrupt:
         return INTERRUPTED
+    return connection if isinstance(connection, int) else _Copy(connection, place).run()
 
 
 def _enter_directory(arguments: list[str]) -> list[str]:
@@ -91,6 +97,9 @@ def _join(place: Place, wanted: Start) -> socket.socket | int:
 
     Returns:
         The connection, or the exit code of a server that could not start; it has said why.
+
+    Raises:
+        ServeError: There is none that can be joined.
     """
     deadline = time.monotonic() + START
     while time.monotonic() < deadline:
@@ -100,6 +109,8 @@ def _join(place: Place, wanted: Start) -> socket.socket | int:
         from mcpkit.shared.starting import start  # the import costs: only the first client pays
 
         code = start(place, wanted)
+        if code == FAILED:
+            raise ServeError("The shared server could not start", hint=f"Its log is {place.log}")
         if code is not None:
             return code
     raise ServeError(
@@ -112,19 +123,24 @@ class _Copy:
 
     Args:
         connection: To the server.
-        log: File that is named when the server goes away.
+        place: Of the server.
     """
 
-    def __init__(self, connection: socket.socket, log: str) -> None:
+    def __init__(self, connection: socket.socket, place: Place) -> None:
         self._connection = connection
-        self._log = log
+        self._place = place
         self._has_ended = False
-        self._is_told_to_stop = False
+        self._deadline = 0.0
+        self._misses = 0
 
     def run(self) -> int:
         """Copy, and return the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGALRM, self._on_alarm)
+        limit = struct.pack("ll", LOOK, 0)
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         _thread.start_new_thread(self._send, ())  # importing `threading` costs more than this file
         try:
             while chunk := self._connection.recv(CHUNK):
@@ -134,31 +150,52 @@ class _Copy:
         except OSError:
             is_broken = True
         if is_broken:
-            _say(f"Error: The shared server has gone away; its log is {self._log}\n")
+            _say(f"Error: The shared server has gone away; its log is {self._place.log}\n")
         return FAILED if is_broken else 0
 
     def _send(self) -> None:
         """Send the input to the server, and its end."""
         while chunk := _read():
-            try:
-                self._connection.sendall(chunk)
-            except OSError:
-                return  # the server is gone: the other direction tells
+            view = memoryview(chunk)
+            while view:
+                try:
+                    view = view[self._connection.send(view) :]
+                except BlockingIOError:
+                    self._look()  # it has not taken anything for a while
+                except OSError:
+                    return  # the server is gone: the other direction tells
         self._end()
 
     def _end(self) -> None:
+        """Tell the server that there is no more to come, and see from now on that it answers."""
         self._has_ended = True
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
+        signal.setitimer(signal.ITIMER_REAL, LOOK)
+
+    def _look(self) -> None:
+        """End the process when the server does not answer: nobody else would notice."""
+        self._misses = 0 if is_alive(self._place.socket) else self._misses + 1
+        if self._misses < MISSES:
+            return
+        _say(
+            f"Error: The shared server does not answer; its log is {self._place.log}\n"
+            "hint: `mcpkit shared stop --force` ends it\n"
+        )
+        os._exit(FAILED)
+
+    def _on_alarm(self, number: int, frame: object) -> None:
+        if self._deadline and time.monotonic() >= self._deadline:
+            os._exit(0)
+        self._look()
+        signal.setitimer(signal.ITIMER_REAL, LOOK)
 
     def _on_signal(self, number: int, frame: object) -> None:
         """Let the server answer what it was asked; leave at once when told again, or too late."""
-        if self._is_told_to_stop:
+        if self._deadline:
             os._exit(0)
-        self._is_told_to_stop = True
+        self._deadline = time.monotonic() + GRACE
         self._end()
-        signal.signal(signal.SIGALRM, self._on_signal)
-        signal.setitimer(signal.ITIMER_REAL, GRACE)
 
 
 def _read() -> bytes:

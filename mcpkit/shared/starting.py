@@ -18,11 +18,8 @@ from mcpkit.core.errors import ServeError
 from mcpkit.core.peers import ASK
 from mcpkit.shared.hosting import OPTION, READY, Inherited
 from mcpkit.shared.identity import interpreter_arguments
-from mcpkit.shared.knocking import START, Start, knock
-from mcpkit.shared.places import Place, is_there, places
-
-PAUSE = 0.02
-"""Seconds between looks at a server that somebody else starts."""
+from mcpkit.shared.knocking import PAUSE, START, Start, knock
+from mcpkit.shared.places import Place, is_there, open_own, places
 
 LARGEST_LOG = 1024 * 1024
 """A log that is longer, in bytes, is begun anew at the next start."""
@@ -62,8 +59,11 @@ def take_lock(place: Place) -> int | None:
 
     Returns:
         A descriptor; closing it, here and in whoever inherits it, gives the lock back.
+
+    Raises:
+        ServeError: The file cannot be trusted.
     """
-    lock = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    lock = open_own(place.lock)
     with contextlib.suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(lock).st_ino == os.stat(place.lock).st_ino:  # nobody has removed it meanwhile
@@ -82,7 +82,10 @@ def has_server(place: Place) -> bool:
         connection.close()
         return True
     if is_there(place.socket):
-        os.unlink(place.socket)
+        try:
+            os.unlink(place.socket)
+        except OSError as exc:
+            raise ServeError(f"Cannot remove {place.socket!r}: {exc.strerror}") from exc
     return False
 
 
@@ -91,12 +94,13 @@ def remove_old() -> None:
     for place in places():
         if is_there(place.socket) or time.time() - _changed(place.log) < OLD:
             continue
-        lock = take_lock(place)
-        if lock is not None:
-            for path in (place.log, place.lock):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
-            os.close(lock)
+        with contextlib.suppress(ServeError):
+            lock = take_lock(place)
+            if lock is not None:
+                for path in (place.log, place.lock):
+                    with contextlib.suppress(OSError):
+                        os.unlink(path)
+                os.close(lock)
 
 
 def _changed(path: str) -> float:
@@ -107,7 +111,7 @@ def _changed(path: str) -> float:
 
 
 def _launch(place: Place, lock: int, wanted: Start) -> int | None:
-    log = os.open(place.log, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    log = open_own(place.log, os.O_APPEND)
     if os.fstat(log).st_size > LARGEST_LOG:
         os.ftruncate(log, 0)
     begin = os.fstat(log).st_size

@@ -491,11 +491,17 @@ def test_help_tells_of_sharing(site: Site) -> None:
     assert "--shared-server" not in helped.stdout
 
 
-def test_a_hostile_runtime_folder_is_refused(site: Site) -> None:
+def served_alone(result: subprocess.CompletedProcess[str]) -> str:
+    """Why a host was served without a shared server."""
+    assert (result.returncode, "Serving stdio" in result.stderr) == (0, True), result.stderr
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.splitlines()
+    return next(filter(None, (line.partition("not by a shared server: ")[2] for line in lines)))
+
+
+def test_a_hostile_runtime_folder_is_not_used(site: Site) -> None:
     def refusal() -> str:
-        result = site.run("serve", "--shared")
-        assert result.returncode == 1
-        return result.stderr.splitlines()[0].partition("servers: ")[2]
+        return served_alone(site.run("serve", "--shared")).partition("servers: ")[2]
 
     elsewhere = site.work / "elsewhere"
     elsewhere.mkdir(mode=0o700)
@@ -509,6 +515,109 @@ def test_a_hostile_runtime_folder_is_refused(site: Site) -> None:
     site.runtime.chmod(0o777)
     assert refusal() == "others have access to it"
     site.runtime.chmod(0o700)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["lock", "log"])
+def test_a_link_in_place_of_a_file_is_not_followed(site: Site, ending: str) -> None:
+    site.run("serve", "--shared")
+    site.run("shared", "stop")
+    (path,) = site.files(ending)
+    path.unlink()
+    path.symlink_to(site.work / "precious")
+
+    reason = served_alone(site.run("serve", "--shared"))
+
+    assert reason == f"Refusing '{path}' for a shared server: it is a link"
+    assert not (site.work / "precious").exists()
+    path.unlink()
+
+
+@pytest.mark.parametrize("name", ["mcpkit.toml", ".env"])
+def test_a_pipe_in_place_of_a_settings_file_keeps_no_host_waiting(site: Site, name: str) -> None:
+    os.mkfifo(site.work / name)
+
+    result = site.run("serve", "--shared")
+
+    assert (result.returncode, "it is no regular file" in result.stderr) == (2, True)
+
+
+def test_a_stopped_server_keeps_no_host_waiting_and_is_killed(site: Site, relay: Any) -> None:
+    first = relay()
+    first.call("process")
+    pid = first.answer()
+    os.kill(pid, signal.SIGSTOP)
+
+    began = time.monotonic()
+    second = relay()
+    second.call("process")
+    alone = second.answer()
+    took = time.monotonic() - began
+    told = second.server.wait_for(r"not by a shared server: (.*)")
+    hint = second.server.wait_for(r"^    hint: (.*)")
+    stopped = site.run("shared", "stop", "--force")
+
+    assert alone != pid
+    assert took < 30
+    assert told.endswith(".sock' does not answer")
+    assert "mcpkit shared stop --force" in hint
+    assert (stopped.returncode, stopped.stderr) == (0, "Stopped 1 shared server\n")
+    assert first.wait() == 1
+    until(lambda: not is_running(pid))
+
+
+IMPATIENT = """
+import sys
+from mcpkit.shared import knocking, relay
+knocking.ANSWER, relay.LOOK = 0.2, 1
+from mcpkit.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("how", ["the input ends", "nothing is taken"])
+def test_a_relay_does_not_outlive_a_server_that_stands_still(site: Site, how: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, "serve", "--shared"],
+        env=site.env,
+        cwd=site.work,
+        stdin=-1,
+        stdout=-1,
+        stderr=-1,
+    )
+    item = Relay(ServerProcess(process))
+    item.server.start_following()
+    item.call("process")
+    os.kill(item.answer(), signal.SIGSTOP)
+
+    writing = threading.Thread(target=feed, args=(process.stdin, how == "nothing is taken"))
+    writing.start()
+
+    assert item.wait() == 1
+    writing.join(20)
+    item.server.wait_for("^Error: The shared server does not answer; its log is ")
+    item.server.close()
+    assert site.run("shared", "stop", "--force").returncode == 0
+
+
+def feed(stdin: Any, is_endless: bool) -> None:
+    """Write until nobody reads, or end the input."""
+    with contextlib.suppress(BrokenPipeError):
+        while is_endless:
+            stdin.write(b" " * 65536)
+        stdin.close()
+
+
+def test_bytecode_that_is_written_makes_no_other_server(site: Site, relay: Any) -> None:
+    del site.env["PYTHONDONTWRITEBYTECODE"]
+    pids = set()
+    for _ in range(3):
+        item = relay()
+        item.call("process")
+        pids.add(item.answer())
+
+    assert (site.installed / "__pycache__").is_dir()
+    assert len(pids) == 1
 
 
 def test_the_relay_imports_the_standard_library_alone(site: Site, relay: Any) -> None:
@@ -535,8 +644,11 @@ def test_the_relay_imports_the_standard_library_alone(site: Site, relay: Any) ->
     assert ours == {
         "mcpkit",
         "mcpkit.core",
+        "mcpkit.core.deferred",
         "mcpkit.core.errors",
+        "mcpkit.core.own_files",
         "mcpkit.core.peers",
+        "mcpkit.core.user_folders",
         "mcpkit.shared",
         "mcpkit.shared.identity",
         "mcpkit.shared.knocking",

@@ -50,6 +50,8 @@ def set_later(path: Path) -> None:
         lambda folder, patch: patch.setattr(sys, "path", sys.path[1:]),
         lambda folder, patch: patch.setattr(sys, "path", ["", *sys.path]),
         lambda folder, patch: (folder / "site/two.dist-info").mkdir(),
+        lambda folder, patch: (folder / "site/one.dist-info/RECORD").touch(),
+        lambda folder, patch: (folder / "site/new.py").touch(),
         lambda folder, patch: set_later(folder / "source/module.py"),
         lambda folder, patch: set_later(folder / "source/package/inner/__init__.py"),
         lambda folder, patch: (folder / "source/package/new.py").write_text("", "utf-8"),
@@ -80,6 +82,7 @@ def test_a_difference_makes_another_server(
         lambda folder, patch: patch.delenv("PWD", raising=False),
         lambda folder, patch: (folder / "source/data/notes.txt").write_text("", "utf-8"),
         lambda folder, patch: (folder / "source/package/__pycache__").mkdir(),
+        lambda folder, patch: (folder / "site/__pycache__").mkdir(),
         lambda folder, patch: (folder / "work/notes.txt").write_text("", "utf-8"),
     ],
 )
@@ -109,6 +112,22 @@ def test_the_settings_file_that_is_named_is_read(
     (folder / "work/other.toml").write_text("name = 'two'", "utf-8")
 
     assert len({missing, one, name(*arguments)}) == 3
+
+
+@pytest.mark.parametrize("named", ["mcpkit.toml", ".env", "other.toml"])
+def test_a_pipe_in_place_of_a_settings_file_keeps_nobody_waiting(folder: Path, named: str) -> None:
+    before = name("--settings", "other.toml")
+    os.mkfifo(folder / "work" / named)
+
+    assert name("--settings", "other.toml") != before
+
+
+def test_a_link_that_leads_back_ends(folder: Path) -> None:
+    (folder / "source/package/again").symlink_to("..", target_is_directory=True)
+    (folder / "source/__init__.py").touch()
+    (folder / "source/package/loop").symlink_to(".", target_is_directory=True)
+
+    assert name() == name()
 
 
 def test_arguments_do_not_run_together(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -67,21 +68,35 @@ def test_a_system_without_handles_of_processes_does_as_well(
     assert (stopped, [server.pid for server in left]) == (1, [stubborn.pid])
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_force_kills_what_does_not_answer_or_stop(
+    processes: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    monkeypatch.setattr(looking, "LAST_GRACE", 0.5)
+    _, stubborn = processes
+    told = {"grace": 0, "version": "1"} if answers else {}
+    began = time.monotonic()
+
+    stopped, left = stop_all([Found(pid=stubborn.pid, log="x", told=told)], force=True)
+
+    assert (stopped, left, stubborn.wait(5)) == (1, [], -9)
+    assert (time.monotonic() - began >= 0.5) is answers
+
+
 def test_the_commands_tell_of_servers_that_do_not_answer_or_stop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hung = Found(pid=7, log="/run/x.log", told={"pid": 7, "log": "/run/x.log"})
     monkeypatch.setattr(looking, "look", lambda: iter([hung]))
-    monkeypatch.setattr(looking, "stop_all", lambda servers: (0, list(servers)))
+    monkeypatch.setattr(looking, "stop_all", lambda servers, force: (0, list(servers)))
 
     status = CliRunner().invoke(cli, ["shared", "status"])
     stop = CliRunner().invoke(cli, ["shared", "stop"])
 
     assert "does not answer" in status.output
-    assert (stop.exit_code, "Process 7 has not stopped; its log is /run/x.log" in stop.output) == (
-        1,
-        True,
-    )
+    assert "Process 7 has not stopped; its log is /run/x.log" in stop.output
+    assert "hint: mcpkit shared stop --force" in stop.output
+    assert stop.exit_code == 1
 
 
 def test_no_system_but_posix_has_any(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def test_no_system_but_posix_shares(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_way_to_name_the_directory_is_one(
-    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -95,16 +95,15 @@ def test_every_way_to_name_the_directory_is_one(
 
     monkeypatch.setattr(relay, "knock", refuse)
     folder = str(Path(place.socket).parent)
-    codes = []
+    told = []
     for options in (["-C", folder], [f"-C{folder}"], ["--directory", folder], []):
         monkeypatch.chdir("/")
-        codes.append(relay.run(["serve", *options, "--shared"]))
-    monkeypatch.chdir("/")
-    codes.append(relay.run(["serve", f"--directory={folder}", "--shared"]))
+        told.append(relay.run(["serve", *options, "--shared"]))
+        assert Path.cwd() == Path("/")  # the plain command goes there itself
+    told.append(relay.run(["serve", f"--directory={folder}", "--shared"]))
 
-    assert codes == [1] * 5
+    assert [str(reason) for reason in told] == ["Enough"] * 5
     assert (len(set(asked)), asked.count(asked[0])) == (2, 4)
-    assert capsys.readouterr().err == "Error: Enough\nhint: Go home\n" * 5
 
 
 def test_an_interrupted_start_is_none(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,13 +115,21 @@ def test_an_interrupted_start_is_none(place: Place, monkeypatch: pytest.MonkeyPa
     assert relay.run(["serve", "--shared"]) == 130
 
 
-def test_nobody_waits_for_ever(
-    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nobody_waits_for_ever(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "START", 0)
 
-    assert relay.run(["serve", "--shared"]) == 1
-    assert "No shared server has started within 0 s" in capsys.readouterr().err
+    reason = relay.run(["serve", "--shared"])
+
+    assert "No shared server has started within 0 s" in str(reason)
+
+
+def test_a_system_that_refuses_is_told_of(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, word: bytes) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(relay, "knock", refuse)
+
+    assert "Too many open files" in str(relay.run(["serve", "--shared"]))
 
 
 def test_nobody_is_there(place: Place) -> None:
@@ -147,6 +154,64 @@ def test_a_server_that_does_not_answer_is_told_of(
 
     with pytest.raises(ServeError, match="does not answer"):
         knock(place.socket, JOIN)
+
+
+def test_a_server_with_a_full_queue_is_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knocking, "ANSWER", 0.5)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(place.socket)
+        listener.listen(0)
+        first = knock(place.socket, ASK)
+        with pytest.raises(ServeError, match="does not answer"):
+            knock(place.socket, ASK)
+        threading.Timer(0.1, lambda: listener.accept()[0].close()).start()
+        second = knock(place.socket, ASK)
+
+    assert first is not None
+    assert second is not None
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("behave", "is_alive"),
+    [
+        (lambda connection: connection.sendall(b"{}"), True),
+        (lambda connection: None, False),
+        (socket.socket.close, True),
+    ],
+)
+def test_a_server_that_answers_is_alive(
+    place: Place,
+    listen: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    behave: Callable[[socket.socket], None],
+    is_alive: bool,
+) -> None:
+    monkeypatch.setattr(knocking, "ANSWER", 0.2)
+    listen(behave)
+
+    assert knocking.is_alive(place.socket) is is_alive
+
+
+@pytest.mark.parametrize("ending", ["lock", "log"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_files_that_are_no_files_are_refused(place: Place, ending: str, kind: str) -> None:
+    path = Path(getattr(place, ending))
+    if kind == "link":
+        path.symlink_to("/etc/hostname")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+
+    with pytest.raises(ServeError, match="Refusing") as told:
+        starting.start(place, Start(["serve"], {}, "/"))
+
+    assert str(path) in str(told.value)
+    starting.remove_old()
 
 
 def test_the_server_of_somebody_else_is_refused(

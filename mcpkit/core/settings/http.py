@@ -1,8 +1,17 @@
 """Settings of the network transports: where they listen, for whom, and how much they take."""
 
-from pydantic import Field, SecretStr, model_validator
+import ipaddress
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from mcpkit.core.settings.section import Section
+
+
+def _network(value: str) -> str:
+    """Refuse what is neither an address nor a network, such as `10.0.0.0/8`."""
+    ipaddress.ip_network(value)
+    return value
 
 
 class HttpSettings(Section):
@@ -38,8 +47,45 @@ class HttpSettings(Section):
         1800, gt=0, description="Seconds until an idle session of the 2025 protocols is closed"
     )
     max_sessions: int = Field(10_000, ge=1, description="Most open sessions of the 2025 protocols")
-    max_connections: int | None = Field(
-        None, ge=1, description="Most concurrent connections; above it the answer is 503"
+    max_header_size: int = Field(
+        64 * 1024, ge=1024, description="Largest header of a request with its URL, in bytes"
+    )
+    max_header_fields: int = Field(100, ge=20, description="Most fields in the header of a request")
+    header_timeout: float = Field(
+        10,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a client gets for the TLS handshake, and for the header of "
+        "a request",
+    )
+    body_timeout: float = Field(
+        30,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a client gets to send the body of a request",
+    )
+    idle_timeout: float = Field(
+        30,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds until a connection is closed on which no request is answered",
+    )
+    max_connections: int = Field(
+        800,
+        ge=1,
+        description="Most connections at once; above it idle ones are closed, else the answer "
+        "is 503",
+    )
+    max_connections_per_peer: int = Field(
+        200,
+        ge=1,
+        description="Most of them from one address, or one IPv6 network of 64 bits; "
+        "trusted proxies may have all",
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses or networks of proxies whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed",
     )
     resumable_events: int = Field(
         256,

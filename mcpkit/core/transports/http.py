@@ -27,6 +27,10 @@ from mcpkit.core.contributions import Endpoint, Transport
 from mcpkit.core.errors import ServeError
 from mcpkit.core.settings import HttpSettings, Settings
 from mcpkit.core.transports.guard import LOOPBACK, Guard
+from mcpkit.core.transports.http_connections import watched_connections
+from mcpkit.core.transports.http_listener import accepting
+from mcpkit.core.transports.http_protocol import Port
+from mcpkit.core.transports.principals import Networks
 
 logger = logging.getLogger(__name__)
 
@@ -45,33 +49,39 @@ async def serve_http(
     settings = endpoint.settings
     refuse_open_bind(settings)
     context = tls_context(settings.http)
-    with bind(settings.http) as listener:
-        async with anyio.create_task_group() as tasks, contextlib.AsyncExitStack() as opened:
+    with bind(settings.http) as listening:
+        async with (
+            watched_connections(settings.http) as connections,
+            anyio.create_task_group() as tasks,
+            contextlib.AsyncExitStack() as opened,
+        ):
             served = list(routes)
             for transport in transports:
                 if transport.http is not None:
                     served += await opened.enter_async_context(transport.http(endpoint))
             refuse_shared_paths(served)
             requests = _Requests(Starlette(routes=served))
-            server = _server(settings, _guarded(requests, settings), context)
-            tasks.start_soon(_run, server, listener, endpoint)
-            _announce(settings.http, listener, transports)
-            await endpoint.drained()
+            server = _server(settings, _guarded(requests, settings))
+            tasks.start_soon(_run, server, endpoint)
+            port = Port(server=server, connections=connections, settings=settings.http)
+            async with accepting(listening, port, context):
+                _announce(settings.http, listening, transports)
+                await endpoint.drained()
             server.should_exit = True
             with anyio.move_on_after(LAST_RESPONSES):
                 await requests.done()
 
 
-async def _run(server: uvicorn.Server, listener: socket.socket, endpoint: Endpoint) -> None:
-    await server.serve([listener])
+async def _run(server: uvicorn.Server, endpoint: Endpoint) -> None:
+    await server.serve([])  # the listener accepts for it
     endpoint.stop()
 
 
 def _announce(
-    settings: HttpSettings, listener: socket.socket, transports: Sequence[Transport]
+    settings: HttpSettings, listening: socket.socket, transports: Sequence[Transport]
 ) -> None:
     """Tell the operator where each transport is, with the port that was really bound."""
-    base = base_url(settings, listener.getsockname()[1])
+    base = base_url(settings, listening.getsockname()[1])
     paths = {
         "streamable-http": settings.path,
         "sse": settings.sse_path,
@@ -132,7 +142,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(settings: Settings, app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
+def _server(settings: Settings, app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -141,9 +151,9 @@ def _server(settings: Settings, app: ASGIApp, context: ssl.SSLContext | None) ->
         server_header=False,
         ws="websockets-sansio",
         ws_max_size=settings.http.max_body_size,
-        limit_concurrency=settings.http.max_connections,
+        timeout_keep_alive=math.ceil(settings.http.idle_timeout),
         timeout_graceful_shutdown=math.ceil(settings.lifespan.grace_period + LAST_RESPONSES),
-        ssl_context_factory=None if context is None else lambda config, default: context,
+        forwarded_allow_ips=[*Networks(settings.http.trusted_proxies)],
     )
     return _Server(config)
 

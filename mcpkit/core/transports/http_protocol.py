@@ -1,0 +1,298 @@
+"""HTTP and WebSocket on one connection: uvicorn's protocols, with limits on what a client sends.
+
+uvicorn parses and answers; here a header has a largest size, whatever state the request is in, and
+the connection can be asked what it waits for (`mcpkit.core.transports.http_connections`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from mcpkit.core.settings import HttpSettings
+from mcpkit.core.transports.http_connections import Connection, Connections, Phase
+
+logger = logging.getLogger(__name__)
+
+SEPARATORS = len(": \r\n")
+"""Bytes of a field beside its name and value."""
+
+TOO_LARGE = "Refused a request whose header is larger than %s"
+
+TOO_SLOW = {
+    Phase.HEADER: "Closed a connection of %s: the header took longer than http.header_timeout",
+    Phase.BODY: "Closed a connection of %s: the body took longer than http.body_timeout",
+}
+"""Told when a client is too slow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """What the connections of one port share.
+
+    Attributes:
+        server: Whose application answers.
+        connections: All that are open.
+        settings: How much a client may send.
+    """
+
+    server: uvicorn.Server
+    connections: Connections
+    settings: HttpSettings
+
+
+class LimitedHttp(HttpToolsProtocol):
+    """HTTP/1.1 with limits.
+
+    Args:
+        port: What it shares with others.
+        connection: Its place among them.
+    """
+
+    def __init__(self, port: Port, connection: Connection) -> None:
+        server = port.server
+        super().__init__(server.config, server.server_state, app_state={})
+        self.ws_protocol_class = cast(Any, partial(LimitedWebSocket, port, connection))
+        self._port = port
+        self._connection = connection
+        self._in_header = False
+        self._received = 0
+        """Bytes of the request that is being received, without those that came with its start."""
+        self._at_once = 0
+        """Bytes that came last, with a part of it or all."""
+        self._body = 0
+        """Bytes of its body."""
+        self._idle_body = (0, 0)
+        """Bytes of its body and of the whole when the body last grew."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the place of the handshake."""
+        super().connection_made(cast(asyncio.Transport, transport))
+        self._connection.speaker = self
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the place to others."""
+        self._port.connections.remove(self._connection)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sends, up to a limit."""
+        self._at_once = len(data)
+        super().data_received(data)
+        self._received += self._at_once
+        if self._received > self._port.settings.max_header_size:
+            self._refuse_excess()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._in_header = True
+        self._received, self._body = -self._at_once, 0
+        self._idle_body = (0, 0)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Answer the request, unless its header is too large."""
+        self._in_header = False
+        setting = self._exceeded()
+        if setting is not None:
+            self.app = _too_large(setting)
+        super().on_headers_complete()
+
+    def _exceeded(self) -> str | None:
+        """The setting that the header of the request exceeds, if it does."""
+        settings = self._port.settings
+        if len(self.headers) > settings.max_header_fields:
+            return "http.max_header_fields"
+        if max(self._received, 0) + self._at_once > settings.max_header_size:
+            fields = sum(len(name) + len(value) + SEPARATORS for name, value in self.headers)
+            if len(self.url) + fields > settings.max_header_size:
+                return "http.max_header_size"
+        return None
+
+    def handle_websocket_upgrade(self) -> None:
+        """Become a WebSocket, unless the header of the handshake is too large."""
+        setting = self._exceeded()
+        if setting is None:
+            super().handle_websocket_upgrade()
+        else:
+            logger.warning(TOO_LARGE, setting)
+            self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The header is too large")
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body += len(body)
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self._end(HTTPStatus.BAD_REQUEST, "The request is not valid HTTP/1.1")
+
+    def _refuse_excess(self) -> None:
+        """Refuse what is too large and no body: a header before it, or trailers after it."""
+        if self.transport.is_closing() or not (self._in_header or self._latest):
+            return
+        settings = self._port.settings
+        body, received = self._idle_body
+        if self._body > body:
+            self._idle_body = (self._body, self._received)
+            received = self._received
+        is_large = self._received - received > settings.max_header_size
+        if self._in_header or is_large or len(self.headers) > settings.max_header_fields:
+            logger.warning(TOO_LARGE, "http.max_header_size")
+            self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The header is too large")
+
+    @property
+    def _latest(self) -> RequestResponseCycle | None:
+        """The request whose header came last, and its response; None before the first."""
+        return self.cycle
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether the last request had a valid API key."""
+        return self._latest is not None and "user" in self._latest.scope
+
+    def state(self) -> tuple[Phase, Hashable]:
+        """What it does; another request is progress in every phase."""
+        cycle = self._latest
+        if self.transport.is_closing():
+            return Phase.CLOSING, self.transport.get_write_buffer_size()
+        if cycle is not None and not cycle.response_complete:
+            waits = cycle.more_body and not self.pipeline
+            return (Phase.BODY if waits else Phase.ANSWERING), cycle
+        if cycle is None or self._in_header:
+            return Phase.HEADER, cycle
+        # As long as the client reads, the response is not over.
+        is_read = not self.transport.get_write_buffer_size()
+        return (Phase.IDLE if is_read else Phase.ANSWERING), cycle
+
+    def expire(self, phase: Phase) -> None:
+        """Close the connection; say why if the client was about to ask something."""
+        if phase is Phase.IDLE or (phase is Phase.HEADER and not self._in_header):
+            self.transport.close()
+            return
+        logger.warning(TOO_SLOW[phase], self._connection.peer)
+        self._end(HTTPStatus.REQUEST_TIMEOUT, f"The {phase.value} of the request came too slowly")
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
+
+    def _end(self, status: HTTPStatus, problem: str) -> None:
+        """Close the connection with a response, unless another one has begun."""
+        latest = self._latest
+        has_begun = latest is not None and latest.response_started and not latest.response_complete
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # the client does not read
+            return
+        if not has_begun and not self.pipeline:
+            self.transport.write(response(status, problem, self.server_state.default_headers))
+        self.transport.close()
+
+
+class LimitedWebSocket(WebSocketsSansIOProtocol):
+    """WebSocket on a connection that began with HTTP.
+
+    Args:
+        port: What it shares with others.
+        connection: Its place among them.
+        config: Of uvicorn, as `HttpToolsProtocol` passes it.
+        server_state: The same.
+        app_state: The same.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        connection: Connection,
+        *,
+        config: uvicorn.Config,
+        server_state: Any,
+        app_state: dict[str, Any],
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self.conn.debug = False  # it would log headers, and with them API keys
+        self._port = port
+        self._connection = connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the place of HTTP."""
+        super().connection_made(transport)
+        self._connection.speaker = self
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the place to others."""
+        self._port.connections.remove(self._connection)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sends; the header of the handshake comes first and whole."""
+        super().data_received(data)
+        if not self.handshake_initiated:  # it was refused, and uvicorn would keep the answer
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether its handshake had a valid API key."""
+        return "user" in getattr(self, "scope", ())  # it is set when the handshake was read
+
+    def state(self) -> tuple[Phase, Hashable]:
+        """What it does: once it is open it has no time limit, since uvicorn pings its client."""
+        if self.transport.is_closing():
+            return Phase.CLOSING, self.transport.get_write_buffer_size()
+        return (Phase.ANSWERING if self.handshake_complete else Phase.HEADER), None
+
+    def expire(self, phase: Phase) -> None:
+        """Close the connection."""
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
+
+
+def response(
+    status: HTTPStatus, problem: str, headers: list[tuple[bytes, bytes]], *, retry: int = 0
+) -> bytes:
+    """A whole response to a client whose connection is closed after it."""
+    body = json.dumps({"error": problem}).encode()
+    fields = [
+        *headers,
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    if retry:
+        fields.append((b"retry-after", str(retry).encode()))
+    lines = [b"HTTP/1.1 %d %s" % (status, status.phrase.encode())]
+    lines += [b"%b: %b" % field for field in fields]
+    return b"\r\n".join([*lines, b"", body])
+
+
+def _too_large(setting: str) -> Any:
+    """ASGI application that refuses a header."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        logger.warning(TOO_LARGE, setting)
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        body = json.dumps({"error": "The header is too large"}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return refuse

@@ -80,8 +80,10 @@ FLOORS: tuple[frozenset[str], ...] = (
             "tasks.sqlite",
             "transports.exchanges",
             "transports.files",
+            "transports.api_keys",
             "transports.http_connections",
             "transports.messages",
+            "transports.names",
             "transports.streams",
         ]
     ),
@@ -92,6 +94,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "draining",
             "settings.variables",
             "transports.bodies",
+            "transports.cors",
             "transports.http_protocol",
             "transports.probes",
             "transports.websocket",

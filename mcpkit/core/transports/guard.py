@@ -1,76 +1,42 @@
-"""The guard: who may talk to the HTTP port, and how much they may say.
+"""The guard: who may talk to the HTTP port.
 
 Host and Origin are checked on every bind, against DNS rebinding (specification, basic/transports,
-security warning); then the API key. It answers refusals itself, in JSON with a hint.
+security warning); then the API key. It answers refusals itself, in JSON with a hint. Pages of the
+allowed origins are told so, whatever the answer.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from reprlib import Repr
 
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.server.auth.provider import AccessToken
-from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcpkit.core.settings import AuthSettings, HttpSettings
+from mcpkit.core.transports.api_keys import ApiKeys
+from mcpkit.core.transports.cors import Cors
+from mcpkit.core.transports.names import allowed_hosts, allowed_origins
+from mcpkit.core.transports.principals import peer_of
 from mcpkit.core.transports.probes import PATHS
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
-"""Names of this machine for itself, as they stand in a Host header."""
+logger = logging.getLogger(__name__)
 
-WILDCARDS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # recognised, not bound
-"""Addresses that mean every address of the machine."""
+ONCE = frozenset({b"host", b"origin", b"authorization", b"x-api-key"})
+"""Header fields that decide who may come in: two that differ would be read differently by others
+on the way (RFC 9112, section 3.2)."""
 
+OAUTH = frozenset({"/authorize", "/register", "/token"})
+"""Paths that clients try when a server tells them nothing of its authorization server
+(specification of 2025-03-26, basic/authorization)."""
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Values that a Host or Origin header may have; `any_port` ones without their port."""
+WELL_KNOWN = "/.well-known/"
+"""Part of the paths where clients look for an authorization server (RFC 8414, RFC 9728)."""
 
-    exact: frozenset[str]
-    any_port: frozenset[str]
-
-    def allow(self, value: str) -> bool:
-        """Whether a header's value is among them."""
-        value = value.lower()
-        if value in self.exact or value in self.any_port:
-            return True
-        name, colon, port = value.rpartition(":")
-        return bool(colon) and port.isdigit() and name in self.any_port
-
-
-def allowed_hosts(settings: HttpSettings) -> Names:
-    """What a Host header may say: this machine, the address bound, the public URL, the settings."""
-    any_port = set(LOOPBACK)
-    if settings.host not in WILDCARDS:
-        any_port.add(f"[{settings.host}]" if ":" in settings.host else settings.host.lower())
-    public = [urlsplit(settings.public_url).netloc] if settings.public_url else []
-    return _names([*public, *settings.allowed_hosts], any_port)
-
-
-def allowed_origins(settings: HttpSettings) -> Names:
-    """What an Origin header may say: pages of this machine, of the public URL, of the settings."""
-    any_port = {f"{scheme}://{host}" for scheme in ("http", "https") for host in LOOPBACK}
-    public = []
-    if settings.public_url:
-        url = urlsplit(settings.public_url)
-        public.append(f"{url.scheme}://{url.netloc}")
-    return _names([*public, *settings.allowed_origins], any_port)
-
-
-def _names(values: Iterable[str], any_port: set[str]) -> Names:
-    exact: set[str] = set()
-    for value in values:
-        lowered = value.lower().rstrip("/")
-        if lowered.endswith(":*"):
-            any_port.add(lowered.removesuffix(":*"))
-        else:
-            exact.add(lowered)
-    return Names(frozenset(exact), frozenset(any_port))
+_shortened = Repr()
+_shortened.maxstring = 100
 
 
 class Guard:
@@ -86,71 +52,87 @@ class Guard:
         self._app = app
         self._hosts = allowed_hosts(http)
         self._origins = allowed_origins(http)
-        self._keys: Mapping[str, bytes] = {
-            name: key.get_secret_value().encode() for name, key in auth.api_keys.items()
-        }
+        self._cors = Cors(self._enter, self._origins)
+        self._keys = ApiKeys(auth) if auth.api_keys else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request or WebSocket handshake in, or refuse it."""
-        if scope["type"] not in {"http", "websocket"} or scope["path"] in PATHS:
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         # Some parsers keep white space that is no part of a value (RFC 9110, section 5.5).
         scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        headers = Headers(scope=scope)
-        refusal = self._refuse_foreign(headers) or self._authenticate(headers, scope)
+        fields = dict(scope["headers"])
+        refusal = self._refuse_repeated(scope, fields) or self._refuse_foreign(scope, fields)
         if refusal is not None:
             await refusal(scope, receive, send)
-            return
+        elif b"origin" in fields:
+            await self._cors(scope, receive, send)
+        else:
+            await self._enter(scope, receive, send)
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let in whoever has an API key, if one is needed."""
+        if self._keys is not None:
+            fields = dict(scope["headers"])
+            given = _credential(fields)
+            user = self._keys.user_of(given)
+            if user is not None:
+                # The SDK binds each session to the user that opened it.
+                scope["user"] = user
+            elif scope["path"] not in PATHS:
+                await _refuse_unknown(scope, given)(scope, receive, send)
+                return
         await self._app(scope, receive, send)
 
-    def _refuse_foreign(self, headers: Headers) -> Response | None:
-        host = headers.get("host", "")
-        if not self._hosts.allow(host):
-            return refuse(
-                421,
-                f"Host {host!r} is not served here",
-                "Add it to http.allowed_hosts, or set http.public_url",
-            )
-        origin = headers.get("origin")
-        if origin is not None and not self._origins.allow(origin):
-            return refuse(
-                403,
-                f"Origin {origin!r} is not allowed",
-                "Add it to http.allowed_origins, or set http.public_url",
-            )
-        return None
-
-    def _authenticate(self, headers: Headers, scope: Scope) -> Response | None:
-        if not self._keys:
+    def _refuse_repeated(self, scope: Scope, fields: Mapping[bytes, bytes]) -> Response | None:
+        if len(fields) == len(scope["headers"]):
             return None
-        given = _credential(headers)
-        client = self._client_of(given)
-        if client is None:
-            problem = "The API key is not known" if given else "An API key is required"
-            response = refuse(
-                401, problem, "Send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
-            )
-            response.headers["www-authenticate"] = "Bearer"
-            return response
-        # The SDK binds each session to the user that opened it.
-        scope["user"] = AuthenticatedUser(AccessToken(token=client, client_id=client, scopes=[]))
+        counts = Counter(name for name, _ in scope["headers"] if name in ONCE)
+        for name, count in counts.items():
+            if count > 1:
+                problem = f"The header {name.decode().title()} appears more than once"
+                return refuse(400, problem, "Send it once")
         return None
 
-    def _client_of(self, given: str) -> str | None:
-        """Compare with every key, in a time that does not tell how much of one was right."""
-        found = None
-        for name, key in self._keys.items():
-            if hmac.compare_digest(key, given.encode("utf-8", "surrogateescape")):
-                found = name
-        return found
+    def _refuse_foreign(self, scope: Scope, fields: Mapping[bytes, bytes]) -> Response | None:
+        if scope["path"] in PATHS:
+            return None
+        host = fields.get(b"host", b"").decode("latin-1")
+        if not host:
+            return refuse(400, "The header Host is missing", "Send it (RFC 9112, section 3.2)")
+        if not self._hosts.allow(host):
+            shown, hint = _shortened.repr(host), "http.allowed_hosts, or set http.public_url"
+            logger.warning("Refused Host %s of %s: add it to %s", shown, peer_of(scope), hint)
+            return refuse(421, f"Host {shown} is not served here", f"Add it to {hint}")
+        origin = fields.get(b"origin", b"").decode("latin-1")
+        if b"origin" in fields and not self._origins.allow(origin):
+            shown, hint = _shortened.repr(origin), "http.allowed_origins, or set http.public_url"
+            logger.warning("Refused Origin %s of %s: add it to %s", shown, peer_of(scope), hint)
+            return refuse(403, f"Origin {shown} is not allowed", f"Add it to {hint}")
+        return None
 
 
-def _credential(headers: Headers) -> str:
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+def _refuse_unknown(scope: Scope, given: bytes) -> Response:
+    """Refuse a request without a key that is known."""
+    hint = "Send an API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
+    path: str = scope["path"]
+    if path in OAUTH or WELL_KNOWN in f"{path}/":
+        # 401 would send clients into a registration that leads nowhere.
+        return refuse(404, "This server has no authorization server", hint)
+    if given:
+        logger.warning("Refused an API key of %s: it is not in auth.api_keys", peer_of(scope))
+    problem = "The API key is not known" if given else "An API key is required"
+    response = refuse(401, problem, hint)
+    response.headers["www-authenticate"] = "Bearer"
+    return response
+
+
+def _credential(fields: Mapping[bytes, bytes]) -> bytes:
+    scheme, _, value = fields.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
         return value.strip()
-    return headers.get("x-api-key", "").strip()
+    return fields.get(b"x-api-key", b"")
 
 
 def refuse(status: int, problem: str, hint: str) -> Response:

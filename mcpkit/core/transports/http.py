@@ -26,10 +26,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcpkit.core.contributions import Endpoint, Transport
 from mcpkit.core.errors import ServeError
 from mcpkit.core.settings import HttpSettings, Settings
-from mcpkit.core.transports.guard import LOOPBACK, Guard
+from mcpkit.core.transports.guard import Guard
 from mcpkit.core.transports.http_connections import watched_connections
 from mcpkit.core.transports.http_listener import accepting
 from mcpkit.core.transports.http_protocol import Port
+from mcpkit.core.transports.names import LOOPBACK
 from mcpkit.core.transports.principals import Networks
 
 logger = logging.getLogger(__name__)

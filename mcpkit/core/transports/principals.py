@@ -23,8 +23,13 @@ def principal_of(scope: Scope) -> str:
     user = scope.get("user")
     if isinstance(user, AuthenticatedUser):
         return f"client:{user.display_name}"
+    return f"peer:{peer_of(scope)}"
+
+
+def peer_of(scope: Scope) -> str:
+    """The network that a request comes from; empty where it is not known."""
     client = scope.get("client")
-    return f"peer:{network_of(client[0]) if client else ''}"
+    return network_of(client[0]) if client else ""
 
 
 def network_of(address: str) -> str:

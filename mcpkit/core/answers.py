@@ -14,13 +14,18 @@ from mcp.server.request_state import authenticated_principal
 from mcp.server.session import ServerSession
 from mcp.shared.exceptions import MCPError
 
-from mcpkit.core.calls import Run, protocol_error, tool_error, unknown
+from mcpkit.core.calls import Run, protocol_error, refusal, tool_error, unknown
 from mcpkit.core.components import Component, ComponentKind
 from mcpkit.core.composition import Composition
 from mcpkit.core.connections import Connections
 from mcpkit.core.contributions import Call, CallKind, Method
 from mcpkit.core.deferred import deferred
-from mcpkit.core.errors import NotFoundError, ResourceError, ResourceNotFoundError
+from mcpkit.core.errors import (
+    NotFoundError,
+    RefusedError,
+    ResourceError,
+    ResourceNotFoundError,
+)
 from mcpkit.core.suggestions import quoted
 
 becomes_task = deferred("mcpkit.core.extensions.tasks:becomes_task")
@@ -73,6 +78,8 @@ class Answers:
             return await self._parts.caller.run(call, seconds, component.answer)
         except MCPError:
             raise
+        except RefusedError as exc:
+            raise refusal(exc, call) from exc
         except Exception as exc:  # noqa: BLE001  # plugin code: anything may come
             return tool_error(exc, call)
 

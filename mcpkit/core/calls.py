@@ -31,11 +31,13 @@ from mcp.shared.exceptions import MCPError
 
 from mcpkit.core.contributions import Call, Middleware
 from mcpkit.core.errors import (
+    RETRY_AFTER,
     ArgumentsError,
     CallTimeoutError,
     HandlerError,
     NotFoundError,
     PromptError,
+    RefusedError,
     ResourceNotFoundError,
 )
 from mcpkit.core.logs import about, keep_logging
@@ -111,6 +113,8 @@ def protocol_error(error: Exception, call: Call) -> MCPError:
 
     -32602 for what the client asked wrongly, -32603 for what failed here.
     """
+    if isinstance(error, RefusedError):
+        return refusal(error, call)
     _record(error, call)
     data = uri_data(call.name) if call.kind == "resource" else None
     if isinstance(error, ArgumentsError):
@@ -119,6 +123,13 @@ def protocol_error(error: Exception, call: Call) -> MCPError:
     wrong = (PromptError, ResourceNotFoundError, SDKResourceNotFoundError, NotFoundError)
     code = types.INVALID_PARAMS if isinstance(error, wrong) else types.INTERNAL_ERROR
     return MCPError(code, _public_text(error, call), data)
+
+
+def refusal(error: RefusedError, call: Call) -> MCPError:
+    """The JSON-RPC error by which a client learns that it may try again, and when."""
+    _record(error, call)
+    data = None if error.retry_after is None else {RETRY_AFTER: error.retry_after}
+    return MCPError(error.code, str(error), data)
 
 
 def unknown(error: NotFoundError | ResourceNotFoundError, uri: str | None = None) -> MCPError:

@@ -18,12 +18,18 @@ The *model* reads `ToolError`, `ResourceError` and `PromptError`: what to try in
     │  └─ ResourceNotFoundError
     ├─ PromptError
     ├─ ArgumentsError           the arguments do not fit
-    └─ CallTimeoutError         the call took too long
+    ├─ CallTimeoutError         the call took too long
+    └─ RefusedError             not now; `code` and `retry_after`, in seconds
+       ├─ RateLimitedError      this client asks too often: 429
+       └─ UnavailableError      nobody is served: 503
     FetchError                  an HTTP request of a plugin has no response within its limits
     CrashError                  a handler is broken; clients learn only that it is
     ├─ HandlerExitedError       it called sys.exit, or cancelled itself
     └─ OutputError              it returned what its schema forbids
 """
+
+RETRY_AFTER = "retryAfter"
+"""Member of the `data` of a JSON-RPC error: seconds after which a client may try again."""
 
 
 class MCPKitError(Exception):
@@ -103,6 +109,34 @@ class ArgumentsError(HandlerError):
 
 class CallTimeoutError(HandlerError):
     """A call took longer than it may."""
+
+
+class RefusedError(HandlerError):
+    """A call that is not answered now, whatever its arguments.
+
+    Clients get a JSON-RPC error with the `code` of the class, over HTTP as the status of the
+    response with `Retry-After` where no event stream has begun.
+
+    Args:
+        message: One sentence for the client: what is short, and for how long.
+        retry_after: Seconds after which the client may try again; None if nobody knows.
+    """
+
+    code = 503
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimitedError(RefusedError):
+    """Raised by a handler or middleware when a client asks too often: error 429."""
+
+    code = 429
+
+
+class UnavailableError(RefusedError):
+    """Raised by a handler or middleware when it can serve nobody for a while: error 503."""
 
 
 class FetchError(Exception):

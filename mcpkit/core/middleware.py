@@ -19,10 +19,14 @@ from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 
+from mcpkit.core.errors import RETRY_AFTER
 from mcpkit.core.settings import RequestStateSettings
 
 STOPPING = 503
 """JSON-RPC error code of a request that arrives while the server stops (outside MCP's range)."""
+
+RESTART = 5
+"""Seconds after which another server has probably taken the place of one that stops."""
 
 WORK = frozenset(
     {
@@ -89,7 +93,8 @@ class Gate:
         if ctx.request_id is None:
             return await call_next(ctx)
         if self.is_closed and ctx.method in WORK:
-            raise MCPError(STOPPING, "The server is stopping; try again in a moment")
+            told = "The server is stopping; try again in a moment"
+            raise MCPError(STOPPING, told, {RETRY_AFTER: RESTART})
         if ctx.method == LISTEN:
             return await call_next(ctx)
         self._requests[id(ctx)] = ctx

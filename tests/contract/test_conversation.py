@@ -58,6 +58,9 @@ async def test_the_whole_conversation(target: Any, mode: Any, journal: Path) -> 
             assert failed.content[0].text == "Try echo instead"  # type: ignore[union-attr]
             with pytest.raises(MCPError, match="Did you mean 'conversation_echo'"):
                 await client.call_tool("conversation_ecko", {})
+            with pytest.raises(MCPError, match="Ask less often") as limited:
+                await client.call_tool("conversation_limit", {"seconds": 2})
+            assert (limited.value.code, limited.value.data) == (429, {"retryAfter": 2})
 
             with anyio.move_on_after(0.3):
                 await client.call_tool("conversation_wait", {"seconds": 30})

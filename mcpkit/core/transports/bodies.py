@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcpkit.core.encoding import encode
 from mcpkit.core.transports.messages import read_message
-from mcpkit.core.transports.responses import accepted, answer, fields_of
+from mcpkit.core.transports.responses import accepted, answer, fields_of, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ async def reject_with(
 ) -> None:
     """Answer with a JSON-RPC error that may carry data."""
     told = error.model_dump(by_alias=True, exclude_none=True)
-    await answer(send, status, encode({"jsonrpc": "2.0", "id": request_id, "error": told}))
+    body = encode({"jsonrpc": "2.0", "id": request_id, "error": told})
+    _, headers = refusal(error) or (status, ())
+    await answer(send, status, body, headers)
 
 
 async def reject_unaccepted(send: Send, posted: Posted) -> None:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from mcpkit.core.encoding import ENCODED_RESULT, encode
-from mcpkit.core.transports.responses import Response, framed
+from mcpkit.core.transports.responses import Response, framed, refusal
 
 
 class Exchange:
@@ -102,7 +102,8 @@ class Exchange:
         """Send an error, with the status that belongs to its code."""
         told = error.model_dump(by_alias=True, exclude_none=True)
         body = encode({"jsonrpc": "2.0", "id": self.request_id, "error": told})
-        await self.response.end(body, ERROR_CODE_HTTP_STATUS.get(error.code, 200))
+        status, headers = refusal(error) or (ERROR_CODE_HTTP_STATUS.get(error.code, 200), ())
+        await self.response.end(body, status, headers)
 
     async def accompany(self) -> None:
         """End it when the client goes; break its silence."""

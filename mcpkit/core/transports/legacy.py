@@ -13,12 +13,16 @@ from mcp.server.lowlevel import Server
 from mcp_types.jsonrpc import HEADER_MISMATCH
 from starlette.types import Receive, Scope, Send
 
+from mcpkit.core.errors import RETRY_AFTER
 from mcpkit.core.settings import HttpSettings
-from mcpkit.core.transports.bodies import Posted, reject, reject_unaccepted
+from mcpkit.core.transports.bodies import Posted, reject, reject_unaccepted, reject_with
 from mcpkit.core.transports.responses import Company, accepted, answer, fields_of
 from mcpkit.core.transports.sessions import Session
 
 logger = logging.getLogger(__name__)
+
+SESSION_WAIT = 10
+"""Seconds after which a client may try again to open a session."""
 
 SESSION = "mcp-session-id"
 """The header field that names a session."""
@@ -110,8 +114,9 @@ class LegacyRequests:
             return
         if len(self._sessions) >= self._settings.max_sessions:
             logger.warning("Refusing a session: %d are open", len(self._sessions))
-            text = "Too many open sessions"
-            await reject(send, 503, types.INTERNAL_ERROR, text, request.id)
+            wait = {RETRY_AFTER: SESSION_WAIT}
+            error = types.ErrorData(code=503, message="Too many open sessions", data=wait)
+            await reject_with(send, 503, error, request.id)
             return
         session = Session(_owner(scope), self._settings, self._company)
         self._sessions[session.name] = session

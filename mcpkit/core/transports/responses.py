@@ -7,12 +7,16 @@ a task that notices when its client leaves, and keeps proxies awake.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
 
 import anyio
+import mcp_types as types
 from starlette.types import Receive, Scope, Send
+
+from mcpkit.core.errors import RETRY_AFTER
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +25,12 @@ ALONE = 0.05
 
 SILENCE = 15.0
 """Seconds without a byte after which a comment is sent, before a proxy gives up."""
+
+REFUSALS = frozenset({429, 503})
+"""Codes of JSON-RPC errors that are statuses of HTTP as well: too many requests, unavailable."""
+
+MOST_SECONDS = 7 * 24 * 3600.0
+"""Longest time after which a client may be told to try again."""
 
 Header = tuple[bytes, bytes]
 
@@ -37,6 +47,16 @@ _STREAM: Final = (
 def framed(data: bytes) -> bytes:
     """One event of a stream (HTML, server-sent events); JSON has no line breaks."""
     return b"event: message\r\ndata: %b\r\n\r\n" % data
+
+
+def refusal(error: types.ErrorData) -> tuple[int, Sequence[Header]] | None:
+    """The HTTP status and header fields of an error that says "not now"; None for other errors."""
+    if error.code not in REFUSALS:
+        return None
+    seconds = error.data.get(RETRY_AFTER) if isinstance(error.data, Mapping) else None
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
+        return error.code, ()
+    return error.code, [(b"retry-after", b"%d" % math.ceil(seconds))]
 
 
 async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header] = ()) -> None:
@@ -103,28 +123,39 @@ class Response:
                 await self._begin()
 
     async def end(
-        self, body: bytes, status: int = 200, frame: Callable[[bytes], bytes] = framed
+        self,
+        body: bytes,
+        status: int = 200,
+        headers: Sequence[Header] = (),
+        frame: Callable[[bytes], bytes] = framed,
     ) -> None:
         """Send the last message: alone, or as the last event of the stream.
 
         Args:
             body: The message.
             status: Of HTTP, unless the response is a stream.
+            headers: Beside the usual ones, unless the response is a stream.
             frame: Makes the event.
         """
         if self._writing is None:
-            await self._end(body, status, frame)
+            await self._end(body, status, headers, frame)
             return
         async with self._writing:
-            await self._end(body, status, frame)
+            await self._end(body, status, headers, frame)
 
-    async def _end(self, body: bytes, status: int, frame: Callable[[bytes], bytes]) -> None:
+    async def _end(
+        self,
+        body: bytes,
+        status: int,
+        headers: Sequence[Header],
+        frame: Callable[[bytes], bytes],
+    ) -> None:
         if not self.is_over:
             self.is_over = True
             if self._is_stream:
                 await self._send({"type": "http.response.body", "body": frame(body)})
             else:
-                await answer(self._send, status, body, self._headers)
+                await answer(self._send, status, body, [*self._headers, *headers])
 
     async def close(self) -> None:
         """End the stream before the last message."""

@@ -31,7 +31,7 @@ from mcpkit.core.transports.bodies import Posted, reject
 from mcpkit.core.transports.channels import Inbox, Outbox
 from mcpkit.core.transports.events import EventLog
 from mcpkit.core.transports.messages import failure, write_message
-from mcpkit.core.transports.responses import Company, Response, answer
+from mcpkit.core.transports.responses import Company, Response, answer, refusal
 from mcpkit.core.transports.streams import Stream
 
 logger = logging.getLogger(__name__)
@@ -177,7 +177,8 @@ class Session:
             stream = self._streams.pop(encode(said.id).decode(), None)
             if stream is not None:
                 stream.answer = said
-                await stream.end(data)
+                refused = refusal(said.error) if isinstance(said, types.JSONRPCError) else None
+                await stream.end(data, *(refused or ()))
             return
         metadata = message.metadata
         related = (

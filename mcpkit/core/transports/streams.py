@@ -6,11 +6,13 @@ comes back resumes (specification of 2025-11-25, "Resumability and Redelivery").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import anyio
 import mcp_types as types
 
 from mcpkit.core.transports.events import EventLog
-from mcpkit.core.transports.responses import Response, framed
+from mcpkit.core.transports.responses import Header, Response, framed
 
 
 class Stream:
@@ -48,13 +50,13 @@ class Stream:
         if self.response is not None:
             await self.response.write(event)
 
-    async def end(self, data: bytes) -> None:
-        """Send the last message."""
+    async def end(self, data: bytes, status: int = 200, headers: Sequence[Header] = ()) -> None:
+        """Send the last message; with an HTTP status of its own, if no stream has begun."""
         response = self.response
         if response is None or response.is_over:
             self._last(data)
         else:
-            await response.end(data, frame=self._last)
+            await response.end(data, status, headers, self._last)
         self.release(response)
 
     async def close(self) -> None:

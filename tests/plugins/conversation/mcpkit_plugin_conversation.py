@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from mcpkit import Context, Plugin, PluginSettings, ToolError
+from mcpkit import Context, Plugin, PluginSettings, RateLimitedError, ToolError
 from mcpkit.core.contributions import Endpoint, Transport
 from mcpkit.core.transports.lines import serve_lines
 
@@ -101,6 +101,12 @@ def greet(name: Annotated[Name, Resolve(ask_name)]) -> str:
 def fail() -> str:
     """Fail on purpose."""
     raise ToolError("Try echo instead")
+
+
+@plugin.tool()
+def limit(seconds: float | None = None) -> str:
+    """Refuse: asked too often."""
+    raise RateLimitedError("Ask less often", retry_after=seconds)
 
 
 @plugin.tool()

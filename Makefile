@@ -38,7 +38,7 @@ pytest: $(STAMP) $(CLIENTS)
 	$(BIN)/python -m pytest --cov --cov-report=term --durations=10
 
 conformance: $(STAMP) $(CLIENTS)
-	$(BIN)/python tests/conformance/run.py
+	$(BIN)/python -m tests.conformance.run
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run

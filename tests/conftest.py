@@ -42,16 +42,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep the settings and the state of whoever runs the tests out of them, and processes too."""
-    folder = tmp_path_factory.mktemp("user")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
-        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
-        yield folder
-
-
 @pytest.fixture(scope="session")
 def test_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which pip installed the plugin that the contract tests talk about."""
@@ -141,11 +131,9 @@ Serve = Callable[..., ServerProcess]
 
 
 def environment(plugins: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a process that sees what we see, the test plugins, no setting of ours."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MCPKIT_")}
+    """The environment of a process that sees what we see, and the test plugins."""
     paths = filter(None, [str(plugins), os.environ.get("PYTHONPATH")])
-    own = {"PYTHONPATH": os.pathsep.join(paths), "XDG_CACHE_HOME": str(plugins / ".cache")}
-    return kept | own | dict(extra or {})
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(extra or {})}
 
 
 @pytest.fixture

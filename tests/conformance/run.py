@@ -13,9 +13,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.home import move_home
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "tests/clients/node_modules"
@@ -170,10 +172,11 @@ def main() -> None:
     """Run every leg and exit with 1 if anything is wrong."""
     if not (MODULES / ".bin/node").exists():
         sys.exit("The suites are not installed: run `make conformance`")
-    with tempfile.TemporaryDirectory(prefix="conformance-") as name:
-        folder = Path(name)
-        with served(folder) as url:
-            problems = [problem for leg in LEGS for problem in run(leg, url, folder)]
+    with ExitStack() as stack:
+        stack.callback(move_home())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
+        url = stack.enter_context(served(folder))
+        problems = [problem for leg in LEGS for problem in run(leg, url, folder)]
     if problems:
         sys.exit("\n".join(problems))
 

@@ -1,0 +1,11 @@
+"""Every test of the repository, those of the plugins too, runs with a temporary home folder."""
+
+import pytest
+
+from tests.home import move_home
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the home folder of whoever runs the tests alone, in each worker of pytest-xdist too."""
+    config.add_cleanup(move_home())

@@ -1,5 +1,7 @@
 # Two commands do everything: `make serve` and `make test`. `make help` lists the rest.
 
+MAKEFLAGS += --no-print-directory
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,13 +9,15 @@ PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 SOURCES := mcpkit $(wildcard plugins/*/src)
 STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node_modules/.installed
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types pytest conformance bench format requirements clean
+.PHONY: help serve test quick lint types unit pytest conformance bench format requirements clean
 
 help:
 	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
 	@echo "make test          lint, format check, strict types, tests with branch coverage, conformance"
+	@echo "make quick         lint, format check, strict types, unit tests: what needs no server process"
 	@echo "make conformance   the official conformance suites of the protocol"
 	@echo "make bench         compare with peers, and write docs/benchmarks.md"
 	@echo "make format        format the code and fix what the linter can"
@@ -23,19 +27,26 @@ help:
 serve: $(STAMP)
 	$(BIN)/mcpkit serve --transport streamable-http
 
-test: lint types pytest conformance
+# Tests wait for processes much of the time, which leaves the processor to the other checks.
+test: lint $(CLIENTS)
+	@$(MAKE) --jobs=2 pytest types conformance
+
+quick: lint
+	@$(MAKE) --jobs=2 unit types
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	$(BIN)/mypy mcpkit
-	@for source in $(wildcard plugins/*/src); do echo "mypy $$source"; $(BIN)/mypy $$source || exit 1; done
+	$(BIN)/mypy $(SOURCES)
+
+unit: $(STAMP)
+	$(PYTEST) -m "not contract and not packaging"
 
 pytest: $(STAMP) $(CLIENTS)
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest --cov --cov-report=term --durations=10
+	$(PYTEST) --cov --cov-report=term --durations=10
 
 conformance: $(STAMP) $(CLIENTS)
 	$(BIN)/python -m tests.conformance.run

@@ -2,8 +2,10 @@
 
 import contextlib
 import faulthandler
+import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,20 +47,41 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def test_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which pip installed the plugin that the contract tests talk about."""
-    return install(ROOT / "tests/plugins/conversation", tmp_path_factory.mktemp("installed"))
+    return install("conversation", tmp_path_factory)
 
 
-def install(project: Path, target: Path) -> Path:
+def install(name: str, factory: pytest.TempPathFactory) -> Path:
     """Install one distribution of `tests/plugins` into a folder."""
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--no-build-isolation", "--target", str(target), str(project)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return target
+
+    def run_pip(target: Path) -> None:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+                *("--no-deps", "--no-build-isolation", "--target", str(target)),
+                str(ROOT / "tests/plugins" / name),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+    return once(f"installed-{name}", factory, run_pip)
+
+
+def once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker who needs it makes, for all workers of this run."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / name
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = base / f"{name}.unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
 
 
 @dataclass

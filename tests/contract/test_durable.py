@@ -15,7 +15,7 @@ from mcp.client.extension import advertise
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from tests.conftest import ROOT, ServerProcess, environment, install, start_server
+from tests.conftest import ServerProcess, environment, install, start_server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
@@ -45,7 +45,7 @@ class Task(types.Result):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the two plugins are."""
-    return install(ROOT / "tests/plugins/features", tmp_path_factory.mktemp("durable"))
+    return install("features", tmp_path_factory)
 
 
 @pytest.fixture

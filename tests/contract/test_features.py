@@ -14,7 +14,7 @@ from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.shared.exceptions import MCPError
 
 from mcpkit.testing import FollowTasks
-from tests.conftest import ROOT, ServerProcess, environment, install, start_server
+from tests.conftest import ServerProcess, environment, install, start_server
 from tests.contract.conftest import connect_to
 from tests.contract.features import LEGACY, MATRIX, MODERN, PAGE, PROVEN, proves, render
 
@@ -33,7 +33,7 @@ Connect = Callable[..., AbstractAsyncContextManager[mcp.Client]]
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the two plugins are."""
-    return install(ROOT / "tests/plugins/features", tmp_path_factory.mktemp("features"))
+    return install("features", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, once
 
 pytestmark = pytest.mark.packaging
 
@@ -32,13 +32,15 @@ def execute(*command: object, cwd: Path | None = None) -> str:
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheels of mcpkit and the bundled plugins."""
-    folder = tmp_path_factory.mktemp("wheels")
-    for project in (ROOT, *BUNDLED):
-        execute(
-            *(sys.executable, "-m", "build", "--wheel", "--no-isolation"),
-            *("--outdir", folder, project),
-        )
-    return folder
+
+    def build(folder: Path) -> None:
+        for project in (ROOT, *BUNDLED):
+            execute(
+                *(sys.executable, "-m", "build", "--wheel", "--no-isolation"),
+                *("--outdir", folder, project),
+            )
+
+    return once("wheels", tmp_path_factory, build)
 
 
 class Environment:

@@ -193,8 +193,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(test_plugins: Path, tmp_path: Path) -> Run:
-    """Run `mcpkit ARGUMENTS` to its end in an empty folder."""
+def run(run_process: Run) -> Run:
+    """Run `mcpkit ARGUMENTS` to its end; the tests of commands do it without a process."""
+    return run_process
+
+
+@pytest.fixture
+def run_process(test_plugins: Path, tmp_path: Path) -> Run:
+    """Run `mcpkit ARGUMENTS` as a process to its end, in an empty folder."""
 
     def run_command(
         *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""

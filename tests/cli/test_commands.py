@@ -1,4 +1,4 @@
-"""The commands, as processes: what they print where, and how they exit."""
+"""The commands: what they print where, and how they exit."""
 
 import json
 import re
@@ -94,7 +94,9 @@ def test_resources_and_prompts_are_listed_and_used(run: Run) -> None:
     assert "Let us discuss snow" in prompt.stdout
 
 
-def test_other_servers_are_used_by_url_and_by_command(run: Run, serve: Serve) -> None:
+def test_other_servers_are_used_by_url_and_by_command(
+    run: Run, run_process: Run, serve: Serve
+) -> None:
     key = "a-key-of-good-length"
     server = serve(
         *("-t", "streamable-http", "-t", "sse", "--port", "0"),
@@ -106,7 +108,7 @@ def test_other_servers_are_used_by_url_and_by_command(run: Run, serve: Serve) ->
     http = run("call", "conversation_echo", "-a", "text=1", "--url", server.url(), *header)
     sse = run("call", "conversation_echo", "-a", "text=2", "--url", server.url("sse"), *header)
     keyless = run("tools", "list", "--url", server.url())
-    stdio = run("call", "timeutil_now", "--command", command, "--json")
+    stdio = run_process("call", "timeutil_now", "--command", command, "--json")
 
     assert (http.stdout, sse.stdout) == ("1\n", "2\n")
     assert keyless.returncode == 1

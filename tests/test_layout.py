@@ -96,6 +96,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.bodies",
             "transports.cors",
             "transports.http_protocol",
+            "transports.access_log",
             "transports.probes",
             "transports.websocket",
             "watchdog",

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.conftest import Run, Serve, environment
-from tests.contract.conftest import write_plugin
+from tests.contract.conftest import websocket_client, write_plugin
 from tests.contract.test_stopping import INITIALIZE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
@@ -141,3 +142,51 @@ def test_bytes_are_not_written_to_a_terminal(tmp_path: Path) -> None:
 
     assert (told.returncode, b"The resource is binary, 4 bytes" in told.stderr) == (1, True)
     assert piped.stdout == b"\x1b[2J"
+
+
+async def test_each_request_is_logged_if_asked_for(serve: Serve, env: dict[str, str]) -> None:
+    key = "a-key-of-good-length"
+    network = ("-t", "streamable-http", "-t", "websocket", "--port", "0")
+    server = serve(
+        *(*network, *ALLOWED, "--set", f"auth.api_keys.alice={key}"),
+        *("--set", "http.access_log=true", "--log-level", "info"),
+        env={**env, "MCPKIT_LOG_FORMAT": "json"},
+    )
+    url = server.wait_for(r"Serving streamable-http at (http://[^ \"]+)")
+    headers = {"X-API-Key": key}
+    async with httpx2.AsyncClient() as http:
+        answers = [
+            await http.get(url, headers=headers),
+            await http.get(url.replace("/mcp", '/x%0A%1b"?key=secret'), headers=headers),
+            await http.get(url),
+            await http.get(url, headers={"Host": "elsewhere.example"}),
+        ]
+    ws = url.replace("http:", "ws:").replace("/mcp", "/ws")
+    async with websocket_client(ws, additional_headers=headers):
+        pass
+    server.wait_for(r'"status": 101')
+    server.stop()
+    server.close()
+
+    records = [json.loads(line) for line in server.lines if "access_log" in line]
+    assert [record["status"] for record in records] == [item.status_code for item in answers] + [
+        101
+    ]
+    assert [record["client"] for record in records] == ["alice", "alice", None, None, "alice"]
+    assert records[0]["bytes"] == len(answers[0].content)
+    assert records[1]["path"] == "/x%0A%1b%22"
+    assert all(record["address"] == "127.0.0.1" for record in records)
+    assert all(record["method"] == "GET" and record["seconds"] > 0 for record in records)
+    said = "".join(server.lines)
+    assert key not in said
+    assert "secret" not in said
+
+
+async def test_requests_are_not_logged_unless_asked_for(serve: Serve, env: dict[str, str]) -> None:
+    server = serve("-t", "streamable-http", "--port", "0", *ALLOWED, env=env)
+    async with httpx2.AsyncClient() as http:
+        await http.get(server.url())
+    server.stop()
+    server.close()
+
+    assert not any("GET" in line for line in server.lines)

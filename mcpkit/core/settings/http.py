@@ -101,6 +101,9 @@ class HttpSettings(Section):
         description="Answer JSON also where a call tells something before its result, and "
         "drop that: progress, log messages, questions",
     )
+    access_log: bool = Field(
+        False, description="Whether each request is logged, with client, status and duration"
+    )
     tls_certificate: str | None = Field(None, description="PEM file with the certificate chain")
     tls_key: str | None = Field(None, description="PEM file with the private key")
     tls_key_password: SecretStr | None = Field(None, description="Password of the private key")

@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcpkit.core.contributions import Endpoint, Transport
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import ServeError
 from mcpkit.core.settings import HttpSettings, Settings
 from mcpkit.core.transports.guard import Guard
@@ -32,6 +33,8 @@ from mcpkit.core.transports.http_listener import accepting
 from mcpkit.core.transports.http_protocol import Port
 from mcpkit.core.transports.names import LOOPBACK
 from mcpkit.core.transports.principals import Networks
+
+access_log = deferred("mcpkit.core.transports.access_log:AccessLog")
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +134,8 @@ class _Requests:
 
 def _guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
     limited = RequestBodyLimitMiddleware(AuthContextMiddleware(app), settings.http.max_body_size)
-    return Guard(limited, settings.http, settings.auth)
+    guarded = Guard(limited, settings.http, settings.auth)
+    return access_log(guarded) if settings.http.access_log else guarded
 
 
 class _Server(uvicorn.Server):

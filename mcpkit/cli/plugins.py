@@ -81,7 +81,7 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
 
     async def ask() -> dict[str, Any]:
         async with app.running() as running:
-            return dict(running.report()["plugins"])
+            return dict((await running.report(in_full=True))["plugins"])
 
     everything = anyio.run(ask)
     report = {name: entry for name, entry in everything.items() if name in wanted}

@@ -27,6 +27,7 @@ from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import NotFoundError, PluginError
 from mcpkit.core.extensions.apps import apps_extension
 from mcpkit.core.groups import ungrouped
+from mcpkit.core.health import HealthChecks
 from mcpkit.core.hooks import ask_for_items
 from mcpkit.core.lifespan import Lifespans, open_lifespans
 from mcpkit.core.middleware import Gate
@@ -144,7 +145,8 @@ class App:
                     server, listen = compose(replace(parts, wake=wake))
                     yield Running(
                         server=server, settings=self.settings, gate=gate, listen=listen,
-                        records=self.records, states=lifespans.states, manager=self.manager,
+                        records=self.records,
+                        health=HealthChecks(self.manager, lifespans.states),
                     )  # fmt: skip
 
     def _waker(

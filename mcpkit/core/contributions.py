@@ -147,8 +147,11 @@ class Endpoint(Protocol):
         """Ask the whole server to stop, as SIGTERM does."""
         ...
 
-    def report(self) -> Mapping[str, Any]:
-        """How the server is: `ready`, `status` (ok, degraded or stopping), `plugins` by name."""
+    async def report(self) -> Mapping[str, Any]:
+        """How the server is: `ready`, `status` (ok, degraded or stopping), `plugins` by name.
+
+        Texts of exceptions are left out, but what plugins say is there: it is for the operator.
+        """
         ...
 
 

@@ -125,5 +125,6 @@ def mcpkit_eager(settings: Any) -> bool | None:
 def mcpkit_health(settings: Any, state: Any) -> Health | None:
     """How the plugin is, from what it already knows: no I/O here.
 
-    When: at each `/readyz` and `mcpkit plugins check`, while the plugin's lifespan is open.
+    When: at `/readyz`, at most once a second, and at `mcpkit plugins check`, while the plugin's
+    lifespan is open. It runs in a thread, one at a time, and must answer within half a second.
     """

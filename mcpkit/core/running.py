@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-import pluggy
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import ListenHandler
 from mcp.shared.message import SessionMessage
 
-from mcpkit.core.contributions import Health
 from mcpkit.core.draining import CountedReceive, CountedSend, Unanswered
-from mcpkit.core.errors import PluginError
-from mcpkit.core.hooks import ask
+from mcpkit.core.errors import MCPKitError
+from mcpkit.core.health import Answer, HealthChecks
 from mcpkit.core.middleware import Gate
 from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Status
@@ -36,8 +34,7 @@ class Running:
         gate: Counts requests in flight, and closes.
         listen: Open subscriptions of the modern protocol.
         records: Every plugin with its status.
-        states: What lifespans yielded, by plugin.
-        manager: Where the loaded plugins are registered.
+        health: Asks plugins how they are.
     """
 
     server: Server[Any]
@@ -45,8 +42,7 @@ class Running:
     gate: Gate
     listen: ListenHandler
     records: Sequence[PluginRecord]
-    states: Mapping[str, Any]
-    manager: pluggy.PluginManager
+    health: HealthChecks
 
     @property
     def in_flight(self) -> int:
@@ -96,58 +92,56 @@ class Running:
         """Ask the whole server to stop, as SIGTERM does."""
         self.gate.close()
 
-    def report(self) -> Mapping[str, Any]:
-        """How the server is.
+    async def report(self, *, in_full: bool = False) -> Mapping[str, Any]:
+        """How the server is; plugins are asked in threads, and at most once a second.
+
+        Args:
+            in_full: Whether to show the texts of exceptions, which may hold secrets; else their
+                classes alone.
 
         Returns:
             `ready`: whether it takes calls; `status`: ok, degraded or stopping; `plugins`: by
             name, each with its status, reason and hint when it failed, and its health.
         """
-        plugins = {record.name: self._describe(record) for record in self.records}
+        loaded = [record for record in self.records if record.status is Status.LOADED]
+        answers = await self.health.ask(loaded)
+        plugins = {
+            record.name: _describe(record, answers.get(record.name), in_full=in_full)
+            for record in self.records
+        }
         bad = [name for name, entry in plugins.items() if not entry["ready"]]
         strict = any(self.settings.strict or self.settings.plugin(name).strict for name in bad)
         stopping = self.gate.is_closed
         status = "stopping" if stopping else "degraded" if bad else "ok"
         return {"ready": not stopping and not strict, "status": status, "plugins": plugins}
 
-    def health(self, record: PluginRecord) -> Health:
-        """Ask a plugin how it is; one that cannot answer is not ready."""
-        try:
-            answers = ask(
-                self.manager,
-                record.plugin,
-                "mcpkit_health",
-                settings=record.settings,
-                state=self.states.get(record.name),
-            )
-        except PluginError as exc:
-            return Health(ready=False, message=exc.message)
-        for answer in answers:
-            if not isinstance(answer, Health):
-                return Health(ready=False, message="Its health hook returned no Health")
-            return answer
-        return Health()
 
-    def _describe(self, record: PluginRecord) -> dict[str, Any]:
-        described: dict[str, Any] = {
-            "distribution": record.distribution,
-            "version": record.version,
-            "status": str(record.status),
-            "ready": record.status is not Status.FAILED,
-        }
-        if record.status is Status.LOADED:
-            health = self.health(record)
-            described["ready"] = health.ready
-            if health.message:
-                described["message"] = health.message
-            if health.data:
-                described["data"] = dict(health.data)
-        elif record.error is not None:
-            described |= {
-                "stage": str(record.stage),
-                "reason": record.error.message,
-                "hint": record.error.hint,
-            }
-        elif record.reason:
-            described["reason"] = record.reason
-        return described
+def _describe(record: PluginRecord, answer: Answer | None, *, in_full: bool) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "distribution": record.distribution,
+        "version": record.version,
+        "status": str(record.status),
+        "ready": record.status is not Status.FAILED,
+    }
+    if record.error is not None:
+        hint = record.error.hint
+        described |= {"stage": str(record.stage), "reason": _reason(record.error, in_full=in_full)}
+        described |= {"hint": hint} if hint else {}
+    elif record.reason:
+        described["reason"] = record.reason
+    elif answer is not None:
+        described["ready"] = answer.health.ready
+        if answer.error is not None:
+            described["reason"] = _reason(answer.error, in_full=in_full)
+        if answer.health.message:
+            described["message"] = answer.health.message
+        if answer.health.data:
+            described["data"] = dict(answer.health.data)
+    return described
+
+
+def _reason(error: MCPKitError, *, in_full: bool) -> str:
+    """Why a plugin failed; of an exception of its own the class alone, unless in full."""
+    if in_full or error.__cause__ is None:
+        return error.message
+    return f"{type(error.__cause__).__name__}; see the log"

@@ -82,10 +82,12 @@ async def test_probes_need_neither_host_nor_key(serve: Serve) -> None:
     async with httpx2.AsyncClient() as http:
         live = await http.get(f"{base}/livez", headers={"Host": "10.1.2.3:8000"})
         ready = await http.get(f"{base}/readyz", headers={"Host": "10.1.2.3:8000"})
+        known = await http.get(f"{base}/readyz", headers={"X-API-Key": KEY})
         hello = await http.get(f"{base}/hello")
 
     assert (live.status_code, live.json()) == (200, {"status": "ok"})
-    assert ready.json()["plugins"]["conversation"]["status"] == "loaded"
+    assert ready.json()["plugins"]["conversation"] == {"ready": True}
+    assert known.json()["plugins"]["conversation"]["status"] == "loaded"
     assert hello.status_code == 401
 
 

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from starlette.types import Scope
+
 from mcpkit.core.settings import HttpSettings
+from mcpkit.core.transports.principals import Networks
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Names of this machine for itself, as they stand in a Host header."""
@@ -16,6 +19,10 @@ WILDCARDS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # recognised, not bo
 
 PORTS = {"http": ":80", "https": ":443"}
 """Ports that clients leave out."""
+
+
+FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
+"""Header fields that proxies add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,10 @@ class Names:
         return is_port and name in self.any_port
 
 
+_OWN = Names(frozenset(), LOOPBACK)
+_LOCAL = Networks(("127.0.0.0/8", "::1"))
+
+
 def allowed_hosts(settings: HttpSettings) -> Names:
     """What a Host header may say: this machine, the address bound, the public URL, the settings."""
     any_port = set(LOOPBACK)
@@ -49,6 +60,23 @@ def allowed_origins(settings: HttpSettings) -> Names:
     any_port = {f"{scheme}://{host}" for scheme in PORTS for host in LOOPBACK}
     public = [f"{scheme}://{host}" for scheme, host in _public(settings)]
     return _names([*public, *settings.allowed_origins], any_port)
+
+
+def is_local(scope: Scope) -> bool:
+    """Whether a request comes from this machine, and not through a proxy on it.
+
+    It asks for this machine by one of its own names: a page whose name was made to mean this
+    machine (DNS rebinding) asks for another.
+    """
+    fields = dict(scope["headers"])
+    host = fields.get(b"host", b"").decode("latin-1")
+    client = scope.get("client")
+    return (
+        client is not None
+        and client[0] in _LOCAL
+        and not FORWARDED & fields.keys()
+        and _OWN.allow(host)
+    )
 
 
 def _public(settings: HttpSettings) -> list[tuple[str, str]]:

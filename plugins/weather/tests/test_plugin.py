@@ -275,20 +275,23 @@ async def test_an_upstream_that_is_not_there_or_hangs_is_told(
     assert "cannot be reached" in text_of(gone)
 
 
-async def test_three_failures_in_a_row_make_it_not_ready(open_meteo: Any, settings: Any) -> None:
+async def test_three_failures_in_a_row_make_it_not_ready(
+    open_meteo: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mcp
 
+    monkeypatch.setattr("mcpkit.core.health.MAX_AGE", 0.0)
     open_meteo.scripted += [(503, {}, b"")] * 3
     section = {**settings, "retries": 0}
     chosen = Settings.model_validate({"plugins": {"weather": section}})
     app = build(chosen, plugins=False, objects={"weather": plugin})
     async with app.running() as running, mcp.Client(running.server) as client:
-        before = running.report()["plugins"]["weather"]
+        before = (await running.report())["plugins"]["weather"]
         for _ in range(3):
             await client.call_tool("weather_current", {"city": "1,1"})
-        failing = running.report()["plugins"]["weather"]
+        failing = (await running.report())["plugins"]["weather"]
         await client.call_tool("weather_current", {"city": "1,1"})
-        after = running.report()["plugins"]["weather"]
+        after = (await running.report())["plugins"]["weather"]
 
     assert before["ready"] is True
     assert failing["ready"] is False

@@ -31,14 +31,13 @@ FLOORS: tuple[frozenset[str], ...] = (
             "own_files",
             "settings.auth",
             "settings.calls",
-            "settings.dotenv",
             "settings.http",
             "settings.plugins",
             "settings.tasks",
             "suggestions",
         ]
     ),
-    frozenset(["settings.origins", "settings.server"]),
+    frozenset(["settings.dotenv", "settings.origins", "settings.server"]),
     frozenset(
         [
             "changes",

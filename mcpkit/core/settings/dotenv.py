@@ -14,16 +14,19 @@ from dotenv import dotenv_values
 from dotenv.variables import parse_variables
 
 from mcpkit.core.errors import SettingsError
+from mcpkit.core.suggestions import shortened
+
+LONGEST = 65536
+"""Most characters of one variable."""
 
 _BLANKS = re.compile(r"[^\S\n]{200}")
 """The time that python-dotenv takes grows with the square of such a run."""
 
 
-def parse_dotenv(content: bytes, prefix: str, path: Path) -> tuple[dict[str, str], dict[str, str]]:
+def parse_dotenv(content: bytes, prefix: str, path: Path) -> dict[str, str]:
     """Read the variables whose names start with a prefix, whatever its case.
 
-    Returns:
-        Their text as it stands there, and with references such as `${HOME}` replaced.
+    References to other variables, there or in the environment, are replaced: `${HOME}`.
 
     Raises:
         SettingsError: One of them is not UTF-8; others may be.
@@ -34,19 +37,40 @@ def parse_dotenv(content: bytes, prefix: str, path: Path) -> tuple[dict[str, str
             f"Cannot read {str(path)!r}: a line has hundreds of blanks", hint=f"Mend {path}"
         )
     pairs = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    found = {name: value or "" for name, value in pairs.items() if name.upper().startswith(prefix)}
-    for name, value in found.items():
-        try:
-            f"{name}{value}".encode()
-        except UnicodeEncodeError as exc:
-            shown = name.encode("ascii", "backslashreplace").decode()
-            raise SettingsError(
-                f"{shown} in {str(path)!r} is not UTF-8", hint=f"Save {path} as UTF-8"
-            ) from exc
     known = {**os.environ, **{name: value for name, value in pairs.items() if value is not None}}
-    return found, {name: _resolve(value, known) for name, value in found.items()}
+    found: dict[str, str] = {}
+    for name, value in pairs.items():
+        if name.upper().startswith(prefix):
+            found[name] = _resolve(value or "", known)
+            _refuse_broken(name, found[name], path)
+    return found
+
+
+def _refuse_broken(name: str, value: str, path: Path) -> None:
+    """Refuse a variable that is too long, or not UTF-8.
+
+    Raises:
+        SettingsError: It is.
+    """
+    shown = shortened(name.encode("ascii", "backslashreplace").decode())
+    if len(value) > LONGEST:
+        raise SettingsError(f"{shown} in {str(path)!r} is too long", hint=f"Mend {path}")
+    try:
+        f"{name}{value}".encode()
+    except UnicodeEncodeError as exc:
+        raise SettingsError(
+            f"{shown} in {str(path)!r} is not UTF-8", hint=f"Save {path} as UTF-8"
+        ) from exc
 
 
 def _resolve(text: str, known: dict[str, str]) -> str:
-    """Replace references to variables, as python-dotenv does; one level deep."""
-    return "".join(atom.resolve(known) for atom in parse_variables(text))
+    """Replace references to variables, as python-dotenv does; one level deep.
+
+    What makes the text too long is where it ends: a reference is shorter than what it names.
+    """
+    found = ""
+    for atom in parse_variables(text):
+        found += atom.resolve(known)
+        if len(found) > LONGEST:
+            break
+    return found

@@ -68,12 +68,11 @@ class DotenvFile:
 
     Attributes:
         path: Where it is.
-        written: Variables whose names start as ours do, as they stand there.
-        variables: The same, with references such as `${HOME}` replaced.
+        variables: Those whose names start as ours do, with their text; references such as
+            `${HOME}` are replaced.
     """
 
     path: Path
-    written: Mapping[str, str]
     variables: Mapping[str, str]
 
 
@@ -129,11 +128,11 @@ def find_dotenv(folder: Path, prefix: str) -> DotenvFile | None:
     content, status = _read(path, MAX_DOTENV_BYTES)
     if prefix.lower().encode() not in content.lower():
         return None
-    written, variables = parse_dotenv(content, prefix, path)
-    if not written:
+    variables = parse_dotenv(content, prefix, path)
+    if not variables:
         return None
     _refuse_unsafe(path, status)
-    return DotenvFile(path=path, written=written, variables=variables)
+    return DotenvFile(path=path, variables=variables)
 
 
 def _may_speak(path: Path) -> bool:

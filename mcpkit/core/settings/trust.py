@@ -60,7 +60,7 @@ class FolderSettings:
         """Digest of what is set; comments and other programs' parts do not count."""
         content = [
             None if self.toml is None else [self.toml.name, self.toml.values],
-            None if self.dotenv is None else self.dotenv.written,
+            None if self.dotenv is None else self.dotenv.variables,
         ]
         text = json.dumps(content, sort_keys=True, default=repr)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -266,6 +266,7 @@ def test_a_file_that_is_too_large_is_refused(read: Read, folder: Path) -> None:
         ({"pyproject": "tool.mcpkit = 'x'"}, "tool.mcpkit"),
         ({"dotenv": b"MCPKIT_NAME=caf\xe9"}, "MCPKIT_NAME in"),
         ({"dotenv": "MCPKIT_NAME=x" + " " * 100_000 + "x"}, "hundreds of blanks"),
+        ({"dotenv": f"A={'a' * 99_999}\nMCPKIT_NAME={'${A}' * 9999}"}, "too long"),
         ({"dotenv": "MCPKIT_NAME=1\nmcpkit_name=2"}, "case makes no difference"),
         ({"MCPKIT_PLUGINS": '{"a":' * 5000}, "plugins"),
     ],

@@ -108,10 +108,11 @@ def test_a_trusted_folder_sets_everything_and_warns_of_nothing(read: Read) -> No
         {"toml": 'name = "other"'},
         {"dotenv": "MCPKIT_TITLE=other"},
         {"toml": 'name = "mine"\ntitle = "x"'},
+        {"dotenv": "MCPKIT_TITLE=${WHO}\nWHO=other"},
     ],
 )
 def test_settings_that_change_need_trust_anew(read: Read, change: dict[str, str]) -> None:
-    read(toml='name = "mine"', dotenv="MCPKIT_TITLE=mine")
+    read(toml='name = "mine"', dotenv="MCPKIT_TITLE=${WHO}\nWHO=mine")
 
     effective = read(**change, trusted=False)
 

@@ -31,6 +31,7 @@ def open_meteo() -> Iterator[Any]:
     """The local server; `requests` tells what it was asked, `scripted` what it answers first."""
     fake, server = _load().start()
     yield fake
+    fake.stopped.set()
     server.shutdown()
     server.server_close()
 

@@ -8,7 +8,8 @@ import argparse
 import json
 import threading
 import time
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,12 +37,20 @@ def place(
 
 
 USA = "United States"
+GERMAN = {USA: "Vereinigte Staaten", "United Kingdom": "Vereinigtes Königreich"}
 PLACES = [
     place("Oslo", "Oslo", "Norway", "NO", (59.91273, 10.74609), 580000, "Europe/Oslo"),
     place("Oslo", "Minnesota", USA, "US", (48.19498, -97.13145), 330, "America/Chicago"),
     place("Springfield", "Missouri", USA, "US", (37.21, -93.29), 170067, "America/Chicago"),
     place("Springfield", "Massachusetts", USA, "US", (42.1, -72.59), 154341, "America/New_York"),
     place("Springfield", "Illinois", USA, "US", (39.8, -89.64), 116250, "America/Chicago"),
+    place("Birmingham", "England", "United Kingdom", "GB", (52.48, -1.9), 984333, "Europe/London"),
+    place("Birmingham", "Alabama", USA, "US", (33.52, -86.8), 212237, "America/Chicago"),
+    place("Portland", "Oregon", USA, "US", (45.52, -122.68), 632309, "America/Los_Angeles"),
+    place("Portland", "Maine", USA, "US", (43.66, -70.26), 68408, "America/New_York"),
+    place("Málaga", "Andalusia", "Spain", "ES", (36.72, -4.42), 568305, "Europe/Madrid"),
+    place("Malaga", "Washington", USA, "US", (47.37, -120.2), 1200, "America/Los_Angeles"),
+    place("Tromsø", "Troms", "Norway", "NO", (69.65, 18.96), 52436, "Europe/Oslo"),
     place("Honolulu", "Hawaii", USA, "US", (21.3, -157.85), 371657, "Pacific/Honolulu"),
 ]
 
@@ -74,7 +83,10 @@ VALUES = {
     "carbon_monoxide": 180.0,
 }
 
-Answer = tuple[int, dict[str, str], bytes]
+ENDLESS = 1_000_000
+"""Size that is promised of a body that drips."""
+
+Answer = tuple[int, dict[str, str], bytes | Iterator[bytes]]
 
 
 @dataclass
@@ -84,12 +96,26 @@ class OpenMeteo:
     Attributes:
         requests: Path and parameters of every request.
         scripted: Answers to give first, in order: status, headers, body; or a function to call.
+            A body that is an iterator is sent piece by piece.
+        left: Set when a client has closed its connection in the middle of an answer.
+        stopped: Set when the tests are over: ends bodies that drip.
     """
 
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     scripted: list[Answer | Callable[[], Answer]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    left: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
     url: str = ""
+
+    def drip(self) -> Answer:
+        """An answer that comes a byte at a time and never ends."""
+
+        def body() -> Iterator[bytes]:
+            while not self.stopped.wait(0.05):
+                yield b" "
+
+        return 200, {}, body()
 
     def answer(self, path: str, query: dict[str, str]) -> Answer:
         """Answer one request."""
@@ -110,10 +136,18 @@ class OpenMeteo:
         return 200, {"Content-Type": "application/json"}, json.dumps(body(query)).encode()
 
 
+def plain(name: str) -> str:
+    """A name without case and marks: the API finds Tromsø by Tromso."""
+    letters = unicodedata.normalize("NFKD", name.casefold().replace("ø", "o"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
 def search(query: dict[str, str]) -> dict[str, Any]:
     """The geocoding API: matches by the beginning of the name, `results` left out when none."""
-    wanted = query["name"].casefold()
-    found = [item for item in PLACES if item["name"].casefold().startswith(wanted)]
+    wanted = plain(query["name"])
+    found = [item for item in PLACES if plain(item["name"]).startswith(wanted)]
+    if query.get("language") == "de":
+        found = [{**item, "country": GERMAN.get(item["country"])} for item in found]
     answer: dict[str, Any] = {"generationtime_ms": 0.5}
     if found:
         answer["results"] = found[: int(query.get("count", "10"))]
@@ -168,14 +202,17 @@ def start(port: int = 0) -> tuple[OpenMeteo, ThreadingHTTPServer]:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             status, headers, body = open_meteo.answer(parts.path, query)
+            size = len(body) if isinstance(body, bytes) else ENDLESS
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            for name, value in {**headers, "Content-Length": str(size)}.items():
                 self.send_header(name, value)
             try:
                 self.end_headers()
-                self.wfile.write(body)
+                for chunk in [body] if isinstance(body, bytes) else body:
+                    self.wfile.write(chunk)
             except OSError:
                 self.close_connection = True
+                open_meteo.left.set()
 
         def log_message(self, *args: Any) -> None:
             return

@@ -1,42 +1,56 @@
 """Answers of Open-Meteo, checked: the parts of its documented shapes that are used.
 
 https://open-meteo.com/en/docs, /geocoding-api and /air-quality-api. Unknown keys are ignored: the
-API grows.
+API grows. Texts and lists have limits, because answers are kept in memory and shown to models.
 """
 
 from datetime import date, datetime
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+Text = Annotated[str, Field(max_length=200)]
+ZoneName = Annotated[str, Field(max_length=64)]
+
+T = TypeVar("T")
+Hours = Annotated[list[T], Field(max_length=168)]
+Days = Annotated[list[T], Field(max_length=16)]
 
 
-class FoundPlace(BaseModel):
+class Answer(BaseModel):
+    """Any part of an answer; numbers are finite, as JSON wants them."""
+
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
+
+
+class FoundPlace(Answer):
     """One result of the geocoding API."""
 
-    name: str
+    name: Text
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
-    timezone: str | None = None
-    country: str | None = None
-    country_code: str | None = None
-    admin1: str | None = None
-    population: int | None = None
+    timezone: ZoneName | None = None
+    country: Text | None = None
+    country_code: Text | None = None
+    admin1: Text | None = None
+    population: int | None = Field(None, ge=0)
 
 
-class FoundPlaces(BaseModel):
+class FoundPlaces(Answer):
     """The geocoding API leaves `results` out when it finds nothing."""
 
-    results: list[FoundPlace] = []
+    results: Annotated[list[FoundPlace], Field(max_length=100)] = []
 
 
-class Located(BaseModel):
-    """What every answer about a point tells of the point."""
+class Located(Answer):
+    """Point that an answer is about."""
 
     latitude: float
     longitude: float
-    timezone: str
+    timezone: ZoneName
 
 
-class CurrentValues(BaseModel):
+class CurrentValues(Answer):
     """`current` of the forecast API; a value that a model does not have is null."""
 
     time: datetime
@@ -59,15 +73,15 @@ class CurrentAnswer(Located):
     current: CurrentValues
 
 
-class HourlyValues(BaseModel):
+class HourlyValues(Answer):
     """`hourly`: one list per variable, all as long as `time`."""
 
-    time: list[datetime]
-    temperature_2m: list[float | None]
-    precipitation_probability: list[float | None]
-    precipitation: list[float | None]
-    wind_speed_10m: list[float | None]
-    weather_code: list[int | None]
+    time: Hours[datetime]
+    temperature_2m: Hours[float | None]
+    precipitation_probability: Hours[float | None]
+    precipitation: Hours[float | None]
+    wind_speed_10m: Hours[float | None]
+    weather_code: Hours[int | None]
 
 
 class HourlyAnswer(Located):
@@ -76,19 +90,19 @@ class HourlyAnswer(Located):
     hourly: HourlyValues
 
 
-class DailyValues(BaseModel):
+class DailyValues(Answer):
     """`daily`: one list per variable, all as long as `time`."""
 
-    time: list[date]
-    temperature_2m_min: list[float | None]
-    temperature_2m_max: list[float | None]
-    precipitation_sum: list[float | None]
-    precipitation_probability_max: list[float | None]
-    wind_speed_10m_max: list[float | None]
-    uv_index_max: list[float | None]
-    sunrise: list[datetime | None]
-    sunset: list[datetime | None]
-    weather_code: list[int | None]
+    time: Days[date]
+    temperature_2m_min: Days[float | None]
+    temperature_2m_max: Days[float | None]
+    precipitation_sum: Days[float | None]
+    precipitation_probability_max: Days[float | None]
+    wind_speed_10m_max: Days[float | None]
+    uv_index_max: Days[float | None]
+    sunrise: Days[datetime | None]
+    sunset: Days[datetime | None]
+    weather_code: Days[int | None]
 
 
 class DailyAnswer(Located):
@@ -97,7 +111,7 @@ class DailyAnswer(Located):
     daily: DailyValues
 
 
-class AirValues(BaseModel):
+class AirValues(Answer):
     """`current` of the air quality API."""
 
     time: datetime

@@ -9,18 +9,20 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import anyio
 import httpx2
-from pydantic import BaseModel, ValidationError
+from async_lru import alru_cache
+from pydantic import ValidationError
 
-from .cache import Cache
+from .answers import Answer
 from .errors import (
     NonsenseError,
     TimedOutError,
     UnreachableError,
     UpstreamError,
+    WeatherError,
 )
 from .refusal import refusal
 from .retry import RetryPolicy
@@ -28,8 +30,9 @@ from .settings import Service, WeatherSettings
 
 logger = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer", bound=BaseModel)
+ShapeT = TypeVar("ShapeT", bound=Answer)
 Parameters = Mapping[str, str | int | float]
+Query = tuple[tuple[str, str | int | float], ...]
 
 PATHS: dict[Service, str] = {
     "forecast": "/v1/forecast",
@@ -54,38 +57,47 @@ class _HideKey(logging.Filter):
 
 @dataclass(slots=True)
 class Tally:
-    """What the client has seen of Open-Meteo since it was opened.
+    """Counts of what the client has seen of Open-Meteo since it was opened.
 
     Attributes:
         requests: Requests sent, retries included.
-        failures: How many requests in a row failed for good; 0 after a success.
-        last_error: What the last of them said.
+        failures: Requests in a row that failed for good; 0 after a success.
+        last_error: Message of the last of them.
     """
 
     requests: int = 0
     failures: int = 0
     last_error: str = ""
 
+    def fail(self, error: WeatherError) -> None:
+        """Count a request that failed for good."""
+        self.failures += 1
+        self.last_error = str(error)
+
 
 class OpenMeteo:
     """Asks Open-Meteo's services. Opening it sends nothing: see `open_client`.
 
+    Equal requests share one answer, also while it is under way: it is cancelled when nobody waits
+    for it any more. Failures are not kept.
+
     Attributes:
         settings: The plugin's settings.
-        tally: What was seen so far, for the health check.
+        tally: Counts for the health check.
     """
 
     def __init__(self, settings: WeatherSettings, http: httpx2.AsyncClient) -> None:
         self.settings = settings
         self.tally = Tally()
         self._http = http
-        self._cache = Cache(settings.cache_size)
         self._policy = RetryPolicy(
             retries=settings.retries, backoff=settings.backoff, deadline=settings.deadline
         )
-        self._resume: dict[Service, float] = {}
+        size = settings.cache_size
+        self._places = alru_cache(maxsize=size, ttl=settings.place_cache_ttl)(self._ask)
+        self._weather = alru_cache(maxsize=size, ttl=settings.cache_ttl)(self._ask)
 
-    async def get(self, service: Service, parameters: Parameters, shape: type[Answer]) -> Answer:
+    async def get(self, service: Service, parameters: Parameters, shape: type[ShapeT]) -> ShapeT:
         """Ask a service, once per `cache_ttl` for equal parameters.
 
         Args:
@@ -96,25 +108,27 @@ class OpenMeteo:
         Raises:
             UpstreamError: There is no answer that fits.
         """
-        ttl = self.settings.cache_ttl
-        if service == "geocoding":
-            ttl = self.settings.place_cache_ttl
-        key = (service, shape, tuple(sorted(parameters.items())))
+        kept = self._places if service == "geocoding" else self._weather
+        return cast(ShapeT, await kept(service, tuple(sorted(parameters.items())), shape))
 
-        async def fetch() -> Answer:
-            return await self._fetch(service, parameters, shape)
+    async def aclose(self) -> None:
+        """End the requests that are under way."""
+        await self._places.cache_close()
+        await self._weather.cache_close()
 
-        return await self._cache.get(key, ttl=ttl, fetch=fetch)
-
-    async def _fetch(self, service: Service, parameters: Parameters, shape: type[Answer]) -> Answer:
+    async def _ask(
+        self,
+        service: Service,
+        query: tuple[tuple[str, str | int | float], ...],
+        shape: type[Answer],
+    ) -> Answer:
         async def attempt() -> Answer:
-            return await self._attempt(service, parameters, shape)
+            return await self._attempt(service, dict(query), shape)
 
         try:
             answer = await self._policy.run(attempt)
         except UpstreamError as exc:
-            self.tally.failures += 1
-            self.tally.last_error = str(exc)
+            self.tally.fail(exc)
             raise
         self.tally.failures = 0
         return answer
@@ -178,6 +192,10 @@ async def open_client(settings: WeatherSettings) -> AsyncIterator[OpenMeteo]:
                 "User-Agent": f"mcpkit-plugin-weather/{version('mcpkit-plugin-weather')}",
             },
         ) as http:
-            yield OpenMeteo(settings, http)
+            client = OpenMeteo(settings, http)
+            try:
+                yield client
+            finally:
+                await client.aclose()
     finally:
         http_logger.removeFilter(hide_key)

@@ -1,6 +1,7 @@
 """What can go wrong, in words a model can act on.
 
     WeatherError
+    ├── DeadlineError           the whole call took too long
     ├── PlaceError              the caller can fix it
     │   ├── PlaceNotFoundError
     │   ├── AmbiguousPlaceError
@@ -30,6 +31,16 @@ SERVICE_NAMES: dict[Service, str] = {
 
 class WeatherError(Exception):
     """Something the model is told; `str(error)` says what to try instead."""
+
+
+class DeadlineError(WeatherError):
+    """A call, with its searches and retries, took longer than the setting `deadline`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Open-Meteo did not answer within {seconds:g} seconds. Try again in a minute; "
+            "if it persists, tell the user that weather data is unavailable"
+        )
 
 
 class PlaceError(WeatherError):

@@ -1,15 +1,20 @@
 """Places: what a caller writes as city becomes one point on the map, or an offer of several."""
 
 import re
-from collections.abc import Sequence
 from difflib import get_close_matches
 
 from .answers import FoundPlace, FoundPlaces
 from .client import OpenMeteo
 from .errors import AmbiguousPlaceError, InvalidPlaceError, PlaceNotFoundError
+from .regions import fold, is_within
 from .reports import Place
 
-COORDINATES = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*$")
+MAX_LENGTH = 200
+"""Longest text that is looked for, in characters: more than any name with region and country."""
+
+COORDINATES = re.compile(
+    r"\s*([+-]?\d{1,3}(?:\.\d{1,20})?)\s*,\s*([+-]?\d{1,3}(?:\.\d{1,20})?)\s*", re.ASCII
+)
 """Latitude and longitude in degrees, such as `59.91,10.75`."""
 
 CLEARLY = 5
@@ -54,39 +59,53 @@ async def find_place(client: OpenMeteo, city: str, *, language: str) -> Place:
     found = await search(client, city, language=language, count=10)
     if not found:
         raise PlaceNotFoundError(city, suggestions(city))
-    name = city.split(",", maxsplit=1)[0].strip().casefold()
-    exact = [place for place in found if place.name.casefold() == name] or found
-    first, *others = sorted(exact, key=lambda place: -(place.population or 0))
+    name = fold(city.split(",", maxsplit=1)[0])
+    # The first is the likeliest by any of its names: the others must have this very one.
+    named = [place for place in found if fold(place.name) == name or place is found[0]]
+    first, *others = sorted(named, key=lambda place: -(place.population or 0))
     rival = max((place.population or 0 for place in others), default=0)
     if not others or (first.population or 0) > CLEARLY * rival:
         return describe(first)
-    raise AmbiguousPlaceError(city, [(label(place), _details(place)) for place in exact])
+    raise AmbiguousPlaceError(city, [(label(place), _details(place)) for place in named])
 
 
 async def search(client: OpenMeteo, city: str, *, language: str, count: int) -> list[FoundPlace]:
     """Find places by name; what stands after a comma must be in their region or country.
 
     Raises:
-        InvalidPlaceError: The name is too short to look for.
+        InvalidPlaceError: The name is too short or too long to look for.
         UpstreamError: The geocoding API did not deliver.
     """
+    if len(city) > MAX_LENGTH:
+        raise InvalidPlaceError(
+            f"{city[:32]!r}… is too long for a place: give the name of a city, at most "
+            f"{MAX_LENGTH} characters"
+        )
     name, *qualifiers = [part.strip() for part in city.split(",")]
     if len(name) < 2:
         raise InvalidPlaceError(f"{city!r} is too short for a place: give the name of a city")
-    answer = await client.get(
-        "geocoding",
-        # Qualifiers are checked here, so more is asked for than is wanted.
-        {"name": name, "count": 100 if qualifiers else count, "language": language},
-        FoundPlaces,
-    )
-    fitting = [place for place in answer.results if _fits(place, qualifiers)]
+    # Qualifiers are checked here, so more is asked for than is wanted.
+    wanted = 100 if qualifiers else count
+    found = await _ask(client, name, wanted, language)
+    fitting = [place for place in found if _fits(place, qualifiers)]
+    if found and not fitting and language != "en":  # qualifiers may be written in English
+        english = await _ask(client, name, wanted, "en")
+        fits = {_spot(place) for place in english if _fits(place, qualifiers)}
+        fitting = [place for place in found if _spot(place) in fits]
     return fitting[:count]
+
+
+async def _ask(client: OpenMeteo, name: str, count: int, language: str) -> list[FoundPlace]:
+    answer = await client.get(
+        "geocoding", {"name": name, "count": count, "language": language}, FoundPlaces
+    )
+    return answer.results
 
 
 def suggestions(city: str) -> list[str]:
     """Well-known cities that are spelt alike."""
-    folded = {name.casefold(): name for name in WELL_KNOWN}
-    name = city.split(",", maxsplit=1)[0].strip().casefold()
+    folded = {fold(name): name for name in WELL_KNOWN}
+    name = fold(city[:MAX_LENGTH].split(",", maxsplit=1)[0])
     return [folded[match] for match in get_close_matches(name, folded, n=3, cutoff=0.6)]
 
 
@@ -113,7 +132,7 @@ def _details(place: FoundPlace) -> str:
 
 
 def _point(city: str) -> Place | None:
-    match = COORDINATES.match(city)
+    match = COORDINATES.fullmatch(city)
     if match is None:
         return None
     latitude, longitude = float(match[1]), float(match[2])
@@ -124,16 +143,13 @@ def _point(city: str) -> Place | None:
     return Place(city=f"{latitude:g},{longitude:g}", latitude=latitude, longitude=longitude)
 
 
-def _fits(place: FoundPlace, qualifiers: Sequence[str]) -> bool:
-    known = [place.country, place.country_code, place.admin1, _initials(place.country)]
-    folded = {text.casefold() for text in known if text}
+def _fits(place: FoundPlace, qualifiers: list[str]) -> bool:
     return all(
-        any(qualifier.casefold() in text for text in folded)
-        for qualifier in qualifiers
-        if qualifier
+        is_within(text, country=place.country, code=place.country_code, region=place.admin1)
+        for text in qualifiers
+        if text
     )
 
 
-def _initials(country: str | None) -> str:
-    """`USA` for United States of America, and the like."""
-    return "".join(word[0] for word in (country or "").split())
+def _spot(place: FoundPlace) -> tuple[float, float]:
+    return place.latitude, place.longitude

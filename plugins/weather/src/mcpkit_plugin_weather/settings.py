@@ -1,4 +1,4 @@
-"""What the operator may set under `[plugins.weather]`."""
+"""Settings of the plugin: the section `[plugins.weather]`."""
 
 from typing import Annotated, Literal
 
@@ -62,7 +62,8 @@ class WeatherSettings(PluginSettings):
         13.0,
         gt=0,
         le=300,
-        description="Longest time for one request with all its retries, in seconds.",
+        description="Longest time for one call, in seconds: the search of the place, the weather, "
+        "and all retries.",
     )
     retries: int = Field(
         2, ge=0, le=10, description="How often a request that failed in passing is tried again."
@@ -89,7 +90,10 @@ class WeatherSettings(PluginSettings):
         86_400.0, ge=0, description="How long places are kept in memory, in seconds; 0 keeps none."
     )
     cache_size: int = Field(
-        256, ge=0, description="How many answers are kept in memory; the oldest goes first."
+        256,
+        ge=0,
+        description="How many answers are kept in memory, of weather and of places each; "
+        "the one not used for longest goes first.",
     )
 
     def base_url(self, service: Service) -> str:

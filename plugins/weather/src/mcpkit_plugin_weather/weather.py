@@ -187,7 +187,7 @@ def _local(time: datetime, timezone: str) -> datetime:
     """A local time of Open-Meteo, which has no offset, with the offset of its zone."""
     try:
         return time.replace(tzinfo=ZoneInfo(timezone))
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder
         return time
 
 

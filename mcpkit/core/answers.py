@@ -10,7 +10,6 @@ from typing import Any
 import mcp_types as types
 from mcp.server.caching import apply_cache_hint
 from mcp.server.context import ServerRequestContext
-from mcp.server.request_state import authenticated_principal
 from mcp.server.session import ServerSession
 from mcp.shared.exceptions import MCPError
 
@@ -61,7 +60,7 @@ class Answers:
             own = replace(ctx, session=session)
             return await self._call_tool(component, seconds, own, _answered(params, given))
 
-        owner = authenticated_principal(ctx)
+        owner = tasks.owners.of(ctx)
         outcome = await tasks.call(component.exposed, owner, ctx.session, run)
         return created(outcome, tasks)
 

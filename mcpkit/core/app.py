@@ -44,7 +44,6 @@ if TYPE_CHECKING:  # only for annotations: few servers have tasks, and plugins w
     from mcpkit.core.tasks.running import Tasks
     from mcpkit.core.waking import Publish, Retire
 
-open_store = deferred("mcpkit.core.tasks.sqlite:open_store")
 open_tasks = deferred("mcpkit.core.tasks.running:open_tasks")
 skills_extension = deferred("mcpkit.core.extensions.skills:skills_extension")
 tasks_extension = deferred("mcpkit.core.extensions.tasks:tasks_extension")
@@ -182,8 +181,7 @@ class App:
         if all(tool.task == "forbidden" for tool in self.registry.tools.values()):
             yield None
             return
-        store = open_store(self.settings.tasks.path)
-        async with open_tasks(store, self.settings.tasks, gate) as tasks:
+        async with open_tasks(self.settings, gate) as tasks:
             yield tasks
 
     def routes(self, running: Running) -> list[Any]:

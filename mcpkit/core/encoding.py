@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic_core
@@ -10,6 +11,12 @@ from pydantic_core import PydanticSerializationError
 
 ENCODED_RESULT = "mcpkit.encoded_result"
 """Key of the ASGI scope where a middleware leaves the result of a request as JSON, if it has it."""
+
+ENCODED_MEMBERS = "mcpkit.encoded_members"
+"""Key of the ASGI scope where a handler leaves members of its result as JSON, by name.
+
+It is there only if the transport adds them to the result.
+"""
 
 
 def encode(value: Any) -> bytes:
@@ -23,3 +30,11 @@ def encode(value: Any) -> bytes:
     except PydanticSerializationError:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return text.encode(errors="replace")
+
+
+def with_members(encoded: bytes, members: Mapping[str, bytes]) -> list[bytes]:
+    """Parts of an object that is JSON and not empty, with members added that are JSON too."""
+    parts = [encoded[:-1]]
+    for name, value in members.items():
+        parts += [b",%b:" % encode(name), value]
+    return [*parts, b"}"]

@@ -11,7 +11,9 @@ The *model* reads `ToolError`, `ResourceError` and `PromptError`: what to try in
     │  ├─ PluginSettingsError   its section does not fit its model
     │  └─ PluginLifespanError   its lifespan raised, hung or ended
     ├─ NotFoundError            a name the operator gave is not there
-    └─ ServeError               the server cannot listen: port, certificate, authentication
+    ├─ ServeError               the server cannot listen: port, certificate, authentication
+    └─ TaskStoreError           tasks cannot be written or read at the moment
+       └─ UnreadableTaskError   the record of one task is damaged, or another version wrote it
     HandlerError                what a client or its model can act on
     ├─ ToolError
     ├─ ResourceError
@@ -56,6 +58,24 @@ class NotFoundError(MCPKitError):
 
 class ServeError(MCPKitError):
     """The server cannot listen as asked: port in use, missing certificate, no authentication."""
+
+
+class TaskStoreError(MCPKitError):
+    """Tasks cannot be written or read at the moment."""
+
+
+class UnreadableTaskError(TaskStoreError):
+    """The record of one task is damaged, or another version of mcpkit wrote it.
+
+    Args:
+        owner: Who made the task, as far as that can be read.
+    """
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(
+            "This task cannot be read: its record is damaged, or another version of mcpkit wrote it"
+        )
+        self.owner = owner
 
 
 class PluginError(MCPKitError):

@@ -16,7 +16,7 @@ import websockets
 from mcp.client.sse import sse_client
 from mcp.shared.message import SessionMessage
 
-from tests.conftest import ServerProcess, environment, start_server
+from tests.conftest import ServerProcess, environment, install, start_server
 
 PREAMBLE = """
     import logging, os, subprocess, sys, threading, time
@@ -70,6 +70,12 @@ async def websocket_client(url: str, **options: Any) -> AsyncIterator[Any]:
         async with read, write:
             yield read, write
         tasks.cancel_scope.cancel()
+
+
+@pytest.fixture(scope="session")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip installed the two plugins that use every feature."""
+    return install("features", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -1,55 +1,23 @@
 """What outlives a request, its connection, and the server process: tasks, and state in rounds."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx2
-import mcp
 import mcp_types as types
 import pytest
-from mcp.client.extension import advertise
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.exceptions import MCPError
 
-from tests.conftest import ServerProcess, environment, install, start_server
+from tests.conftest import ServerProcess, environment, start_server
+from tests.contract.tasks import ask, begin, connected, refused, text_of, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
-TASKS = advertise("io.modelcontextprotocol/tasks")
 KEYS = ("k" * 20, "m" * 20)
 
 
-class OfTask(types.RequestParams):
-    task_id: str
-    input_responses: dict[str, Any] | None = None
-
-
-class TaskRequest(types.Request[OfTask, str]):
-    name_param = "taskId"
-
-
-class Task(types.Result):
-    task_id: str = ""
-    status: str = ""
-    status_message: str | None = None
-    input_requests: dict[str, Any] | None = None
-    result: dict[str, Any] | None = None
-    error: types.ErrorData | None = None
-    ttl_ms: int = 0
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the two plugins are."""
-    return install("features", tmp_path_factory)
-
-
 @pytest.fixture
-def start(installed: Path, tmp_path: Path) -> Any:
+def start(features: Path, tmp_path: Path) -> Any:
     """Start servers that share one file of tasks; what still runs at the end is stopped."""
     started: list[ServerProcess] = []
 
@@ -57,54 +25,13 @@ def start(installed: Path, tmp_path: Path) -> Any:
         given = [f"tasks.path={tmp_path / 'tasks.sqlite'}", 'plugins_allow=["left"]', *settings]
         assignments = [part for setting in given for part in ("--set", setting)]
         arguments = ("--transport", "streamable-http", "--port", "0", *assignments)
-        server = start_server(arguments, environment(installed), tmp_path)
+        server = start_server(arguments, environment(features), tmp_path)
         started.append(server)
         return server
 
     yield start_one
     for server in started:
         server.close()
-
-
-@asynccontextmanager
-async def connected(server: ServerProcess, key: str | None = None) -> AsyncIterator[mcp.Client]:
-    headers = {"X-API-Key": key} if key else {}
-    with anyio.fail_after(30):
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=20) as http,
-            mcp.Client(
-                streamable_http_client(server.url(), http_client=http), extensions=[TASKS]
-            ) as client,
-        ):
-            yield client
-
-
-async def begin(client: mcp.Client, tool: str, **arguments: Any) -> str:
-    """Call a tool that becomes a task, and return its id."""
-    params = types.CallToolRequestParams(name=tool, arguments=arguments)
-    request = types.Request[Any, str](method="tools/call", params=params)
-    return (await client.session.send_request(request, Task)).task_id
-
-
-async def ask(client: mcp.Client, method: str, task_id: str, **more: Any) -> Task:
-    params = OfTask(task_id=task_id, **more)
-    return await client.session.send_request(TaskRequest(method=method, params=params), Task)
-
-
-async def until(client: mcp.Client, task_id: str, *statuses: str) -> Task:
-    while (task := await ask(client, "tasks/get", task_id)).status not in statuses:
-        await anyio.sleep(0.05)
-    return task
-
-
-def text_of(result: Any) -> str:
-    return str(result.content[0].text)
-
-
-async def refused(request: Any) -> MCPError:
-    with pytest.raises(MCPError) as caught:
-        await request
-    return caught.value
 
 
 async def test_a_task_outlives_its_connection_and_its_server(start: Any) -> None:
@@ -170,17 +97,12 @@ async def test_a_task_is_its_owners_alone(start: Any) -> None:
     assert done.status == "completed"
 
 
-async def test_a_task_of_a_server_that_was_killed_fails(start: Any, tmp_path: Path) -> None:
-    import sqlite3
-
+async def test_a_task_of_a_server_that_was_killed_fails(start: Any) -> None:
     first = start()
     async with connected(first) as client:
         task_id = await begin(client, "left_work", seconds=30)
     first.process.kill()
     first.process.wait(10)
-    with sqlite3.connect(tmp_path / "tasks.sqlite") as database:  # its lease runs out
-        database.execute("UPDATE tasks_v1 SET lease = 1")
-    database.close()
     async with connected(start()) as client:
         task = await ask(client, "tasks/get", task_id)
 
@@ -218,15 +140,6 @@ async def test_tasks_expire_and_no_more_run_than_allowed(start: Any) -> None:
 
     assert too_many.code == 429
     assert expired.code == types.INVALID_PARAMS
-
-
-async def test_a_file_that_keeps_no_tasks_is_told(start: Any, tmp_path: Path) -> None:
-    (tmp_path / "tasks.sqlite").write_text("my diary\n" * 100)
-    server = start()
-
-    assert server.process.wait(20) == 1
-    assert "Tasks cannot be kept" in "".join(server.lines)
-    assert "tasks.path" in "".join(server.lines)
 
 
 @pytest.mark.parametrize(("keys", "works"), [(True, True), (False, False)])

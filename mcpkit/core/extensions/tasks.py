@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import require_client_extension
-from mcp.server.request_state import authenticated_principal
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_METHOD_HEADER, MCP_NAME_HEADER, decode_header_value
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
+from pydantic_core import from_json
 
 from mcpkit.core.components import Component
 from mcpkit.core.contributions import Extension, Method
+from mcpkit.core.encoding import ENCODED_MEMBERS, encode
+from mcpkit.core.errors import TaskStoreError, UnavailableError, UnreadableTaskError
 from mcpkit.core.extensions import TASKS
 from mcpkit.core.suggestions import quoted
-from mcpkit.core.tasks.changes import answer, cancel, give_up
-from mcpkit.core.tasks.records import TaskRecord
+from mcpkit.core.tasks.changes import answer, cancel
+from mcpkit.core.tasks.failover import LONGEST_PAUSE
+from mcpkit.core.tasks.records import TaskRecord, TaskStatus
 from mcpkit.core.tasks.running import Tasks
+
+ResultT = TypeVar("ResultT")
+
+OUTCOMES: Mapping[TaskStatus, str] = {"completed": "result", "failed": "error"}
+"""Where the outcome stands in the answer, by how the task ended."""
 
 
 class TaskParams(types.RequestParams):
@@ -82,20 +91,34 @@ class _Answers:
     async def get(self, ctx: Any, params: TaskParams) -> dict[str, Any]:
         """Answer `tasks/get`."""
         record = await self._own(ctx, params)
-        if record.status in {"working", "input_required"}:
-            record = await self.tasks.change(record.id, give_up) or record
-        return {"resultType": "complete", **_described(record, self.tasks), **_details(record)}
+        answered = {"resultType": "complete", **_described(record, self.tasks)}
+        if record.status == "input_required":
+            answered["inputRequests"] = record.requests
+        elif record.status in OUTCOMES:
+            outcome = await _available(self.tasks.store.outcome(record.id))
+            if outcome is None:  # it has been removed just now
+                raise _unknown(record.id)
+            await self._add(ctx.request_context, answered, OUTCOMES[record.status], outcome)
+        return answered
 
     async def update(self, ctx: Any, params: TaskUpdateParams) -> dict[str, Any]:
         """Answer `tasks/update`: take what the client answers; what nobody asked is ignored."""
         record = await self._own(ctx, params)
-        await self.tasks.change(record.id, lambda old: answer(old, params.input_responses))
+        most = self.tasks.settings.largest_result
+
+        def take(old: TaskRecord) -> TaskRecord | None:
+            new = answer(old, params.input_responses)
+            if new is not None and len(encode(new.responses)) > most:
+                raise MCPError(types.INVALID_PARAMS, f"The answers have more than {most} bytes")
+            return new
+
+        await _available(self.tasks.change(record.id, take))
         return {"resultType": "complete"}
 
     async def cancel(self, ctx: Any, params: TaskParams) -> dict[str, Any]:
         """Answer `tasks/cancel`; a task that is over stays as it is."""
         record = await self._own(ctx, params)
-        await self.tasks.change(record.id, cancel)
+        await _available(self.tasks.change(record.id, cancel))
         return {"resultType": "complete"}
 
     async def _own(self, ctx: Any, params: TaskParams) -> TaskRecord:
@@ -103,10 +126,50 @@ class _Answers:
         request = ctx.request_context
         _require(request)
         _check_header(request, params.task_id)
-        record = await self.tasks.store.get(params.task_id)
-        if record is None or record.owner != authenticated_principal(request):
-            raise MCPError(types.INVALID_PARAMS, f"Unknown task {quoted(params.task_id)}")
+        owner = self.tasks.owners.of(request)
+        try:
+            record = await _available(self.tasks.get(params.task_id))
+        except UnreadableTaskError as exc:
+            if exc.owner != owner:
+                raise _unknown(params.task_id) from exc
+            raise MCPError(types.INTERNAL_ERROR, exc.message) from exc
+        if record is None or record.owner != owner:
+            raise _unknown(params.task_id)
         return record
+
+    async def _add(
+        self,
+        request: ServerRequestContext[Any, Any],
+        answered: dict[str, Any],
+        name: str,
+        outcome: bytes,
+    ) -> None:
+        """Add an outcome: as JSON if the transport takes that, else parsed in a thread."""
+        scope = getattr(request.request, "scope", {})
+        if ENCODED_MEMBERS in scope:
+            scope[ENCODED_MEMBERS][name] = outcome
+        else:
+            answered[name] = await self.tasks.threads.run(partial(from_json, outcome))
+
+
+async def _available(operation: Awaitable[ResultT]) -> ResultT:
+    """Wait for the task store.
+
+    Raises:
+        UnavailableError: It cannot be used at the moment.
+        UnreadableTaskError: This task cannot be read, now or later.
+    """
+    try:
+        return await operation
+    except UnreadableTaskError:
+        raise
+    except TaskStoreError as exc:
+        told = "This task cannot be read or changed now; try again in a moment"
+        raise UnavailableError(told, retry_after=LONGEST_PAUSE) from exc
+
+
+def _unknown(task_id: str) -> MCPError:
+    return MCPError(types.INVALID_PARAMS, f"Unknown task {quoted(task_id)}")
 
 
 def created(outcome: Any, tasks: Tasks) -> Any:
@@ -126,17 +189,6 @@ def _described(record: TaskRecord, tasks: Tasks) -> dict[str, Any]:
         "pollIntervalMs": round(tasks.settings.poll_interval * 1000),
     }
     return described | ({"statusMessage": record.message} if record.message else {})
-
-
-def _details(record: TaskRecord) -> Mapping[str, Any]:
-    match record.status:
-        case "input_required":
-            return {"inputRequests": record.requests}
-        case "completed":
-            return {"result": record.result}
-        case "failed":
-            return {"error": record.error}
-    return {}
 
 
 def _iso(seconds: float) -> str:

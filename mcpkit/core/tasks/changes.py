@@ -9,7 +9,11 @@ from typing import Any
 
 import mcp_types as types
 
+from mcpkit.core.encoding import encode
 from mcpkit.core.tasks.records import TaskRecord, TaskStatus
+
+LOST = encode({"code": types.INTERNAL_ERROR, "message": "The server that ran it is gone"})
+"""The outcome of a task whose process is gone."""
 
 
 def answer(record: TaskRecord, responses: Mapping[str, Any]) -> TaskRecord | None:
@@ -28,32 +32,22 @@ def answer(record: TaskRecord, responses: Mapping[str, Any]) -> TaskRecord | Non
 
 def cancel(record: TaskRecord) -> TaskRecord | None:
     """Cancel a task, unless it is over."""
-    if record.is_over:
-        return None
-    return touched(record, status="cancelled", requests={}, responses={})
+    return ended(record, "cancelled")
 
 
 def give_up(record: TaskRecord) -> TaskRecord | None:
-    """Fail a task whose process is gone."""
-    if record.is_over or record.lease >= time.time():
-        return None
-    error = {"code": types.INTERNAL_ERROR, "message": "The server that ran it is gone"}
-    return ended(record, None, error)
+    """Fail a task whose process is gone; its outcome is `LOST`."""
+    return ended(record, "failed")
 
 
 def asking(record: TaskRecord, wire: Mapping[str, Any]) -> TaskRecord | None:
     """Ask the client something more."""
-    if record.is_over:
-        return None
     return touched(record, requests={**record.requests, **wire}, status="input_required")
 
 
-def ended(
-    record: TaskRecord, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None
-) -> TaskRecord | None:
-    """End a task with a result or an error."""
-    status: TaskStatus = "completed" if error is None else "failed"
-    return touched(record, status=status, result=result, error=error, requests={}, responses={})
+def ended(record: TaskRecord, status: TaskStatus) -> TaskRecord | None:
+    """End a task."""
+    return touched(record, status=status, requests={}, responses={})
 
 
 def touched(record: TaskRecord, **changes: Any) -> TaskRecord | None:

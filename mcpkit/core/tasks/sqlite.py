@@ -2,161 +2,276 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
-from anyio import to_thread
+import anyio
 
-from mcpkit.core.errors import ServeError
-from mcpkit.core.tasks.records import Change, TaskRecord
-from mcpkit.core.user_folders import state_folder
+from mcpkit.core.errors import TaskStoreError, UnreadableTaskError
+from mcpkit.core.settings import TaskSettings
+from mcpkit.core.tasks.changes import LOST, give_up
+from mcpkit.core.tasks.database import LOG_SIZE, Database, location
+from mcpkit.core.tasks.quotas import Finished, surplus
+from mcpkit.core.tasks.records import Change, TaskRecord, dump, load
+from mcpkit.core.threads import WorkerThreads
 
 ResultT = TypeVar("ResultT")
 
-BUSY = 10.0
-"""Seconds to wait for another process that writes."""
+PATIENCE = 10.0
+"""Seconds to wait for the disk; a network file system may never answer."""
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS tasks_v1 (
-  id TEXT PRIMARY KEY, worker TEXT NOT NULL, lease REAL NOT NULL, expires REAL NOT NULL,
-  record TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS tasks_v1_worker ON tasks_v1 (worker);
-CREATE INDEX IF NOT EXISTS tasks_v1_expires ON tasks_v1 (expires);
-"""
+PACE = 5 * 1024 * 1024
+"""Bytes a second that a slow disk writes."""
 
+READERS = 4
+"""Threads that read; one more writes, as SQLite has one writer at a time."""
 
-def default_path() -> Path:
-    """The file in the user's state folder (XDG Base Directory Specification).
+CHUNK = 500
+"""Most parameters of one statement."""
 
-    Raises:
-        ServeError: The user has no such folder.
-    """
-    state = state_folder()
-    if state is None:
-        raise ServeError(
-            "There is no folder to keep tasks in: the user has no home",
-            hint="Set tasks.path, or HOME or XDG_STATE_HOME to a folder of yours",
-        )
-    return Path(state, "tasks.sqlite")
+VACUUM_PAGES = 640
+"""Pages that are given back to the file system in one transaction: 10 MiB."""
 
-
-def open_store(path: Path | None) -> SqliteTaskStore:
-    """The store in a file, by default in the user's state folder; the file is there then.
-
-    Raises:
-        ServeError: It cannot be made, or is something else.
-    """
-    store = SqliteTaskStore(path or default_path())
-    store.prepare()
-    return store
+VACUUM_STEPS = 20
+"""Most such transactions at a time."""
 
 
 class SqliteTaskStore:
     """A `TaskStore` in a file that only its owner may read.
 
     Args:
-        path: Where it is, or is to be made.
-        clock: Seconds since 1970.
+        settings: Where it is, and how much is kept.
+        clock: Seconds since 1970; the system's by default.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._path = path
-        self._clock = clock
+    def __init__(self, settings: TaskSettings, *, clock: Callable[[], float] | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or time.time
+        self._database: Database | None = None
+        self._readers = WorkerThreads(READERS)
+        self._writer = WorkerThreads(1)
 
-    def prepare(self) -> None:
-        """Make the file.
+    async def open(self) -> None:
+        """Make the file, unless it is there.
 
         Raises:
-            ServeError: It cannot be made, or is something else.
+            TaskStoreError: It cannot be made, or is something else.
         """
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._path.touch(mode=0o600)
-            with closing(sqlite3.connect(self._path, timeout=BUSY)) as database:
-                database.execute("PRAGMA journal_mode = WAL")
-                database.executescript(SCHEMA)
-        except (OSError, sqlite3.Error) as exc:
-            raise ServeError(
-                f"Tasks cannot be kept in {str(self._path)!r}: {exc}",
-                hint="Set tasks.path to a file that this user can write",
-            ) from exc
 
-    async def create(self, record: TaskRecord) -> None:
-        """Keep a new task; it is on the disk when this returns."""
+        def prepare() -> None:
+            if self._database is None:
+                limits = self._settings
+                max_log = limits.max_size + limits.largest_result + 4 * LOG_SIZE
+                self._database = Database(location(limits.path), max_log=max_log)
+            self._database.prepare()
 
-        def insert(database: sqlite3.Connection) -> None:
-            database.execute(
-                "INSERT INTO tasks_v1 (id, worker, lease, expires, record) VALUES (?, ?, ?, ?, ?)",
-                (record.id, record.worker, record.lease, record.expires, _dump(record)),
-            )
+        await _within(self._writer, prepare)
 
-        await self._run(insert)
+    @property
+    def is_open(self) -> bool:
+        """Whether the file can be read."""
+        return self._database is not None and self._database.is_readable
+
+    async def put(self, record: TaskRecord, outcome: bytes | None = None) -> None:
+        """Keep a task as it is; it is on the disk when this returns."""
+        await self._write(lambda database: self._keep(database, record, outcome), outcome)
 
     async def get(self, task_id: str) -> TaskRecord | None:
         """Look a task up; None when it is unknown or has expired."""
-        return await self._run(lambda database: self._select(database, task_id))
+        return await self._read(lambda database: self._select(database, task_id))
 
-    async def change(self, task_id: str, change: Change) -> TaskRecord | None:
+    async def get_all(self, task_ids: Collection[str]) -> Mapping[str, TaskRecord]:
+        """Look tasks up; those that are unknown or cannot be read are left out."""
+        ids = list(task_ids)
+
+        def select(database: sqlite3.Connection) -> dict[str, TaskRecord]:
+            found: dict[str, TaskRecord] = {}
+            for start in range(0, len(ids), CHUNK):
+                chunk = ids[start : start + CHUNK]
+                marks = ", ".join("?" * len(chunk))
+                query = f"SELECT id, CAST(record AS BLOB) FROM tasks_v2 WHERE id IN ({marks})"  # noqa: S608  # question marks
+                for task_id, raw in database.execute(query, chunk):
+                    record = load(raw)
+                    if record is not None:
+                        found[task_id] = record
+            return found
+
+        return await self._read(select) if ids else {}
+
+    async def outcome(self, task_id: str) -> bytes | None:
+        """The outcome of a task; None when it has none."""
+
+        def select(database: sqlite3.Connection) -> bytes | None:
+            database.execute("BEGIN")
+            query = "SELECT rowid FROM tasks_v2 WHERE id = ? AND outcome IS NOT NULL"
+            row = database.execute(query, (task_id,)).fetchone()
+            if row is None:
+                outcome = None
+            else:
+                # Reading it as a value would keep other threads from running for long.
+                with database.blobopen("tasks_v2", "outcome", row[0], readonly=True) as blob:
+                    outcome = blob.read()
+            database.execute("COMMIT")
+            return outcome
+
+        return await self._read(select)
+
+    async def change(
+        self, task_id: str, change: Change, outcome: bytes | None = None
+    ) -> TaskRecord | None:
         """Change a task in one transaction."""
 
         def update(database: sqlite3.Connection) -> TaskRecord | None:
-            database.execute("BEGIN IMMEDIATE")
             record = self._select(database, task_id)
-            changed = change(record) if record is not None else None
+            changed = None if record is None else change(record)
             if changed is None:
                 return record
-            database.execute(
-                "UPDATE tasks_v1 SET lease = ?, expires = ?, record = ? WHERE id = ?",
-                (changed.lease, changed.expires, _dump(changed), task_id),
-            )
+            self._keep(database, changed, outcome)
             return changed
 
-        return await self._run(update)
+        return await self._write(update, outcome)
 
-    async def renew(self, worker: str, lease: float) -> None:
-        """Extend the leases of all tasks that a process runs."""
-        await self._run(
-            lambda database: database.execute(
-                "UPDATE tasks_v1 SET lease = ?, expires = max(expires, ?) WHERE worker = ?",
-                (lease, lease, worker),
-            )
+    async def beat(self, worker: str) -> None:
+        """Give a sign of life of a server process."""
+        await self._write(lambda database: self._beat(database, worker))
+
+    async def beats(self) -> Mapping[str, float]:
+        """The server processes with unfinished tasks; the number changes with a sign of life."""
+        query = (
+            "SELECT DISTINCT CAST(worker AS TEXT), coalesce(beat, 0.0) "
+            "FROM tasks_v2 LEFT JOIN workers_v2 USING (worker) WHERE NOT over"
         )
+        return await self._read(lambda database: dict(database.execute(query).fetchall()))
+
+    async def abandon(self, worker: str) -> None:
+        """Fail the unfinished tasks of a server process that is gone."""
+
+        def fail(database: sqlite3.Connection) -> None:
+            query = "SELECT id, CAST(record AS BLOB) FROM tasks_v2 WHERE worker = ? AND NOT over"
+            for task_id, raw in database.execute(query, (worker,)).fetchall():
+                record = load(raw)
+                failed = None if record is None else give_up(record)
+                if failed is not None:
+                    self._keep(database, failed, LOST)
+                else:
+                    expires = self._clock() + self._settings.ttl
+                    update = "UPDATE tasks_v2 SET over = 1, expires = ? WHERE id = ?"
+                    database.execute(update, (expires, task_id))
+
+        await self._write(fail)
 
     async def sweep(self) -> int:
-        """Forget what has expired."""
-        now = self._clock()
-        return await self._run(
-            lambda database: (
-                database.execute("DELETE FROM tasks_v1 WHERE expires < ?", (now,)).rowcount
-            )
-        )
+        """Forget what has expired, and give its space back to the file system."""
+
+        def delete(database: sqlite3.Connection) -> int:
+            unused = "SELECT worker FROM tasks_v2 WHERE NOT over"
+            database.execute(f"DELETE FROM workers_v2 WHERE worker NOT IN ({unused})")  # noqa: S608  # our own text
+            query = "DELETE FROM tasks_v2 WHERE expires < ?"
+            return database.execute(query, (self._clock(),)).rowcount
+
+        deleted = await self._write(delete)
+        for _ in range(VACUUM_STEPS):
+            if not await _within(self._writer, self._shrink):
+                break
+        return deleted
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        if self._database is not None:
+            await _within(self._writer, self._database.close)
 
     def _select(self, database: sqlite3.Connection, task_id: str) -> TaskRecord | None:
         row = database.execute(
-            "SELECT record, lease FROM tasks_v1 WHERE id = ? AND expires >= ?",
+            "SELECT CAST(record AS BLOB), CAST(owner AS TEXT) FROM tasks_v2 "
+            "WHERE id = ? AND (expires IS NULL OR expires >= ?)",
             (task_id, self._clock()),
         ).fetchone()
-        return None if row is None else TaskRecord(**{**json.loads(row[0]), "lease": row[1]})
+        if row is None:
+            return None
+        record = load(row[0])
+        if record is None:
+            raise UnreadableTaskError(row[1])
+        return record
 
-    async def _run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+    def _keep(
+        self, database: sqlite3.Connection, record: TaskRecord, outcome: bytes | None
+    ) -> None:
+        raw = dump(record)
+        size = len(raw) + len(outcome or b"")
+        if record.is_over:
+            self._make_room(database, Finished(record.id, record.owner, record.updated, size))
+        else:
+            self._beat(database, record.worker)
+        values = (
+            *(record.id, record.owner, record.worker, record.is_over, record.updated),
+            *(record.expires, size, raw, outcome),
+        )
+        database.execute(
+            "INSERT OR REPLACE INTO tasks_v2 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values
+        )
+
+    def _beat(self, database: sqlite3.Connection, worker: str) -> None:
+        database.execute("INSERT OR REPLACE INTO workers_v2 VALUES (?, ?)", (worker, self._clock()))
+
+    def _make_room(self, database: sqlite3.Connection, new: Finished) -> None:
+        totals = "SELECT count(*), total(size) FROM tasks_v2 WHERE over AND id != ?"
+        _, size = database.execute(totals, (new.id,)).fetchone()
+        count, own_size = database.execute(
+            f"{totals} AND owner = ?", (new.id, new.owner)
+        ).fetchone()
+        limits = self._settings
+        is_full = size + new.size > limits.max_size
+        if (
+            not is_full
+            and count < limits.max_kept_per_client
+            and own_size + new.size <= limits.max_size_per_client
+        ):
+            return
+        rows = "SELECT id, owner, updated, size FROM tasks_v2 WHERE over"
+        found = (
+            database.execute(rows)
+            if is_full
+            else database.execute(f"{rows} AND owner = ?", (new.owner,))
+        )
+        gone = surplus([Finished(*row) for row in found], new, limits)
+        database.executemany("DELETE FROM tasks_v2 WHERE id = ?", [(task_id,) for task_id in gone])
+
+    def _shrink(self) -> bool:
+        """Give some free pages back, and tell whether there are more."""
+        with self._opened().reading() as database:
+            # `execute` would take the first step only: it sees no columns.
+            database.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+            return bool(database.execute("PRAGMA freelist_count").fetchone()[0])
+
+    def _opened(self) -> Database:
+        if self._database is None:
+            raise TaskStoreError("The file of tasks is not open")
+        return self._database
+
+    async def _read(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         def run() -> ResultT:
-            with self._open() as database:
+            with self._opened().reading() as database:
                 return work(database)
 
-        return await to_thread.run_sync(run)
+        return await _within(self._readers, run)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=BUSY)) as database, database:
-            yield database
+    async def _write(
+        self, work: Callable[[sqlite3.Connection], ResultT], outcome: bytes | None = None
+    ) -> ResultT:
+        def run() -> ResultT:
+            with self._opened().writing() as database:
+                return work(database)
+
+        return await _within(self._writer, run, PATIENCE + len(outcome or b"") / PACE)
 
 
-def _dump(record: TaskRecord) -> str:
-    return json.dumps(asdict(record))
+async def _within(
+    threads: WorkerThreads, run: Callable[[], ResultT], seconds: float = PATIENCE
+) -> ResultT:
+    try:
+        with anyio.fail_after(seconds):
+            return await threads.run(run)
+    except TimeoutError as exc:
+        raise TaskStoreError(f"The file of tasks did not answer within {seconds:.0f} s") from exc

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from mcpkit.core.encoding import ENCODED_RESULT, encode
+from mcpkit.core.encoding import ENCODED_MEMBERS, ENCODED_RESULT, encode, with_members
 from mcpkit.core.transports.responses import Response, framed, refusal
 
 
@@ -53,6 +53,8 @@ class Exchange:
         """Everything that is done to answer; ended when the client has gone."""
         self.response = response
         self._http = http
+        self._members: dict[str, bytes] = {}
+        http[ENCODED_MEMBERS] = self._members
         self._streams = streams
 
     @property
@@ -95,6 +97,10 @@ class Exchange:
         # Lists are the same for every client: they come encoded.
         encoded = self._http.get(ENCODED_RESULT) or encode(result)
         request_id = encode(self.request_id)
+        if self._members:
+            head = b'{"jsonrpc":"2.0","id":%b,"result":' % request_id
+            await self.response.end_in_parts([head, *with_members(encoded, self._members), b"}"])
+            return
         body = b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (request_id, encoded)
         await self.response.end(body)
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import anyio
 import mcp_types as types
+from anyio.lowlevel import checkpoint
 from starlette.types import Receive, Scope, Send
 
 from mcpkit.core.errors import RETRY_AFTER
@@ -32,6 +33,12 @@ REFUSALS = frozenset({429, 503})
 MOST_SECONDS = 7 * 24 * 3600.0
 """Longest time after which a client may be told to try again."""
 
+PIECE = 128 * 1024
+"""Bytes of a long message that are sent at a time, so that other clients are served between."""
+
+FRAME: Final = (b"event: message\r\ndata: ", b"\r\n\r\n")
+"""The bytes before and after the JSON of one event."""
+
 Header = tuple[bytes, bytes]
 
 _JSON: Final = (b"content-type", b"application/json")
@@ -46,7 +53,7 @@ _STREAM: Final = (
 
 def framed(data: bytes) -> bytes:
     """One event of a stream (HTML, server-sent events); JSON has no line breaks."""
-    return b"event: message\r\ndata: %b\r\n\r\n" % data
+    return b"%b%b%b" % (FRAME[0], data, FRAME[1])
 
 
 def refusal(error: types.ErrorData) -> tuple[int, Sequence[Header]] | None:
@@ -156,6 +163,30 @@ class Response:
                 await self._send({"type": "http.response.body", "body": frame(body)})
             else:
                 await answer(self._send, status, body, [*self._headers, *headers])
+
+    async def end_in_parts(self, parts: Sequence[bytes]) -> None:
+        """Send the last message piece by piece, as fast as its client reads.
+
+        Args:
+            parts: The message; together they may be large, and are not copied into one.
+        """
+        async with self._lock():
+            if self.is_over:
+                return
+            self.is_over = True
+            if self._is_stream:
+                parts = [FRAME[0], *parts, FRAME[1]]
+            else:
+                length = b"%d" % sum(map(len, parts))
+                headers = [_JSON, (b"content-length", length), *self._headers]
+                await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+            for part in parts:
+                for start in range(0, len(part), PIECE):
+                    piece = part[start : start + PIECE]
+                    body = {"type": "http.response.body", "body": piece, "more_body": True}
+                    await self._send(body)
+                    await checkpoint()  # a fast client would not let others have their turn
+            await self._send({"type": "http.response.body", "body": b""})
 
     async def close(self) -> None:
         """End the stream before the last message."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -13,8 +14,12 @@ from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter
 
+from mcpkit.core.errors import UnavailableError
 from mcpkit.core.extensions import TASKS
 from mcpkit.core.extensions.tasks import TaskParams, TaskUpdateParams
+
+SHORTEST_PAUSE = 0.01
+"""Seconds between two looks at least, whatever the server says."""
 
 _INPUT_REQUEST: TypeAdapter[Any] = TypeAdapter(types.InputRequest)
 
@@ -71,21 +76,38 @@ class FollowTasks(ClientExtension):
 
 async def _follow(created: CreatedTask, context: ClaimContext) -> types.CallToolResult:
     """Look again and again until the task is over."""
+    session, answered = context.session, set[str]()
     params = TaskParams(task_id=created.task_id)
-    session = context.session
     try:
         while True:
-            task = await session.send_request(_Get(params=params), _Task)
-            if task.status == "input_required" and task.input_requests:
-                await _answer(session, created.task_id, task.input_requests)
+            task = await _look(session, params)
+            asked = {
+                key: request
+                for key, request in (task.input_requests or {}).items()
+                if key not in answered
+            }
+            if task.status == "input_required" and asked:
+                answered |= asked.keys()
+                await _answer(session, created.task_id, asked)
             elif task.status not in {"working", "input_required"}:
                 return _outcome(task)
             else:
-                await anyio.sleep(task.poll_interval_ms / 1000)
+                await anyio.sleep(max(task.poll_interval_ms / 1000, SHORTEST_PAUSE))
     except anyio.get_cancelled_exc_class():
-        with anyio.move_on_after(1, shield=True):
+        # Nothing that goes wrong with it may take the place of the cancellation.
+        with anyio.move_on_after(1, shield=True), contextlib.suppress(Exception):
             await session.send_request(_Cancel(params=params), types.Result)
         raise
+
+
+async def _look(session: ClientSession, params: TaskParams) -> _Task:
+    """Look a task up; while its server cannot tell, which passes, count it as working."""
+    try:
+        return await session.send_request(_Get(params=params), _Task)
+    except MCPError as exc:
+        if exc.code != UnavailableError.code:
+            raise
+        return _Task(status="working")
 
 
 async def _answer(session: ClientSession, task_id: str, requests: dict[str, Any]) -> None:

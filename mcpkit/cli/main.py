@@ -84,11 +84,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; errors were printed.
     """
+    from mcpkit.core.logs import release_logging
+
     try:
         return _run(arguments)
     finally:
         release_stdout()
         release(STDIN)
+        release_logging()
 
 
 def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> int:

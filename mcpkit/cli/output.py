@@ -18,23 +18,30 @@ from mcpkit.core.descriptors import STDOUT, release, reserve
 from mcpkit.core.escaping import escape_json, escape_line, escape_text
 
 _data: TextIO | None = None
+_replaced: TextIO | None = None
 
 
 def reserve_stdout() -> None:
     """Keep standard output for data: from now on plugins see standard error in its place."""
-    global _data  # noqa: PLW0603  # descriptors belong to the whole process, too
+    global _data, _replaced  # noqa: PLW0603  # descriptors belong to the whole process, too
     descriptor, stdout = reserve(STDOUT), sys.__stdout__
-    if _data is None and stdout is not None and sys.stdout is stdout:
+    if _data is not None or sys.stdout is None:
+        return
+    _data = _replaced = sys.stdout
+    if stdout is not None and sys.stdout is stdout:  # else it is captured, as tests do
         _data = open(  # noqa: SIM115
             descriptor, "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False
         )
+    sys.stdout = sys.stderr
 
 
 def release_stdout() -> None:
     """Give standard output back."""
-    global _data  # noqa: PLW0603
+    global _data, _replaced  # noqa: PLW0603
     flush()
-    _data = None
+    if _replaced is not None:
+        sys.stdout = _replaced
+    _data = _replaced = None
     release(STDOUT)
 
 

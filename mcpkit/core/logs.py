@@ -188,6 +188,16 @@ def set_up_logging(level: LogLevel, form: LogFormat = "text") -> None:
         logging.getLogger(name).setLevel(chatty)
 
 
+def release_logging() -> None:
+    """Undo `set_up_logging`; for commands that are run within another program."""
+    global _handler  # noqa: PLW0603
+    if _handler is not None:
+        logging.getLogger().removeHandler(_handler)
+        _ours.handlers, _ours.propagate = [], True
+        _ours.setLevel(logging.NOTSET)
+    _handler = None
+
+
 def keep_logging() -> None:
     """Undo what a plugin did to the log of the server, such as `logging.disable`.
 

@@ -1,6 +1,7 @@
 """The commands: what they print where, and how they exit."""
 
 import json
+import logging
 import re
 import sys
 import tomllib
@@ -189,3 +190,15 @@ def test_words_of_the_command_line_get_the_type_of_the_schema(
     text: str, schema: dict[str, object], value: object
 ) -> None:
     assert typed_value(text, schema) == value
+
+
+def test_a_command_within_a_program_gives_its_streams_back(run: Run) -> None:
+    stdout, handlers = sys.stdout, logging.getLogger("mcpkit").handlers[:]
+    run("call", "conversation_echo", "-a", "text=x")
+
+    print("mine", file=sys.stdout)  # noqa: T201
+    printed = run("--version").stdout
+
+    assert sys.stdout is stdout
+    assert printed.startswith("mine\n")
+    assert logging.getLogger("mcpkit").handlers == handlers

@@ -29,6 +29,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
     root, ours = logging.getLogger(), logging.getLogger("mcpkit")
     kept = (root.handlers[:], root.level, ours.handlers[:], ours.level, ours.propagate)
     yield lambda: capsys.readouterr().err
+    logs.release_logging()
     logging.disable(logging.NOTSET)
     logger.disabled = False
     root.handlers, root.level, ours.handlers, ours.level, ours.propagate = kept
@@ -208,3 +209,16 @@ def test_a_reader_that_stands_still_does_not_stop_the_server(
     assert numbers == list(range(len(numbers)))
     assert "log records were dropped: nobody read standard error" in lines[-2]
     assert lines[-1].endswith("read again\n")
+
+
+def test_a_command_within_another_program_leaves_its_logging_alone() -> None:
+    root, ours = logging.getLogger(), logging.getLogger("mcpkit")
+    before = (root.handlers[:], ours.handlers[:], ours.level, ours.propagate)
+
+    set_up_logging("debug")
+    for handler in before[0]:
+        root.addHandler(handler)
+    logs.release_logging()
+    keep_logging()
+
+    assert (root.handlers, ours.handlers, ours.level, ours.propagate) == before

@@ -1,5 +1,6 @@
 """Reading documents: whatever stands in one file costs no more than that file."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -120,9 +121,19 @@ def test_the_process_sees_neither_keys_nor_modules_of_the_working_directory(
 
 
 def children(process: int) -> list[int]:
-    """Process ids of the children of a process (Linux)."""
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text("ascii").split()]
+    """Process ids of the processes that read documents for a process (Linux)."""
+    found: list[str] = []
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # threads end meanwhile
+            found += task.read_text("ascii").split()
+    return [int(child) for child in found if is_reader(child)]
+
+
+def is_reader(process: str) -> bool:
+    try:
+        return b"mcpkit_plugin_search.child" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:  # processes end meanwhile
+        return False
 
 
 ENCODINGS = {

@@ -3,8 +3,9 @@
 `python -m mcpkit_plugin_search.child MEMORY` is started by `reader.Reader`. A file that takes too
 long or too much memory ends this process alone.
 
-A request is a line of JSON (name, size, seconds, encoding, max_text) and the bytes of the file; a
-response is a line of JSON (`error`, or title and size) and the text in UTF-8.
+A request is a line of JSON (what, name, size, seconds, encoding, max_text) and the bytes of the
+file. A response is a line of JSON (`error`, or title and sizes) and texts of these sizes in UTF-8:
+the whole text, or each passage as it is quoted and as it is searched.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from . import pages  # noqa: F401  # before the limit, so that a small one fails no import
+from .passages import read_document
 from .texts import Content, UnreadableError, read_text
 
 if sys.platform != "win32":
@@ -44,18 +46,17 @@ class Child:
                 self._answer(request)
 
     def _answer(self, request: dict[str, Any]) -> None:
-        data = self.requests.read(request["size"])
+        content = Content(
+            name=request["name"],
+            data=self.requests.read(request["size"]),
+            encoding=request["encoding"],
+            max_text=request["max_text"],
+        )
         try:
-            text = read_text(
-                Content(
-                    name=request["name"],
-                    data=data,
-                    encoding=request["encoding"],
-                    max_text=request["max_text"],
-                )
-            )
-            body = text.body.encode(errors="replace")
-            self._send({"title": text.title, "size": len(body)}, body)
+            title, texts = _read(content, request["what"])
+            bodies = [text.encode(errors="replace") for text in texts]
+            header = {"title": title, "sizes": [len(body) for body in bodies]}
+            self._send(header, b"".join(bodies))
         except UnreadableError as exc:
             self._send({"error": str(exc)})
         except MemoryError:
@@ -67,6 +68,17 @@ class Child:
         self.responses.write(json.dumps(header).encode() + b"\n")
         self.responses.write(body)
         self.responses.flush()
+
+
+def _read(content: Content, what: str) -> tuple[str, list[str]]:
+    """Title and texts of a document."""
+    if what == "text":
+        text = read_text(content)
+        return text.title, [text.body]
+    document = read_document(content)
+    return document.title, [
+        text for passage in document.passages for text in (passage.text, passage.folded)
+    ]
 
 
 @contextlib.contextmanager

@@ -6,13 +6,14 @@ one is thrown away and made anew; a file that is something else is left alone.
 
 import contextlib
 import logging
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Of the schema; a file of another version is built again."""
 
 APPLICATION = int.from_bytes(b"mcks")
@@ -23,22 +24,35 @@ SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS documents (
   id INTEGER PRIMARY KEY,
   path TEXT NOT NULL UNIQUE,
+  folder TEXT NOT NULL,
+  title TEXT NOT NULL,
   modified INTEGER NOT NULL,
   stamp TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS passages (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(title, body, tokenize = 'ascii');
 CREATE TABLE IF NOT EXISTS skipped (
   path TEXT PRIMARY KEY,
   reason TEXT NOT NULL,
   stamp TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(
-  title, body, tokenize = 'unicode61 remove_diacritics 2'
-);
 PRAGMA user_version = {VERSION};
 """
+"""Texts are folded before they are indexed (`folding`), so that FTS5 has only to part them at
+spaces."""
 
-BROKEN = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CONSTRAINT,
+    }
+)
 """Primary result codes of a damaged file; our own statements have no other cause for an error."""
+
+STEPS = 20_000
+"""Steps of SQLite's virtual machine between two looks whether to go on: about a millisecond."""
 
 BUSY = 10.0
 """Seconds to wait for another server that writes."""
@@ -49,7 +63,15 @@ class UnusableIndexError(Exception):
 
 
 class BrokenIndexError(UnusableIndexError):
-    """The index is damaged or outdated: `Index.rebuild` helps."""
+    """The index is damaged: `Database.rebuild` helps."""
+
+
+class OutdatedIndexError(BrokenIndexError):
+    """The index was made by another version."""
+
+
+class InterruptedQueryError(Exception):
+    """Nobody waits for the answer any more."""
 
 
 class Database:
@@ -70,6 +92,9 @@ class Database:
         """Make the file, or make it anew when it is broken or outdated."""
         try:
             self._create()
+        except OutdatedIndexError as exc:
+            logger.info("%s: building it again", exc)
+            self.rebuild()
         except BrokenIndexError as exc:
             logger.warning("%s: building it again", exc)
             self.rebuild()
@@ -78,32 +103,56 @@ class Database:
         """Make the file anew, empty."""
         with self._explained():
             self._check_ours()
-            for ending in ("", "-wal", "-shm"):
-                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+            for file in self._files():
+                file.unlink(missing_ok=True)
         self._create()
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[sqlite3.Connection]:
-        """Open a connection of one's own; commit at the end, or roll back."""
+    def open(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[sqlite3.Connection]:
+        """Open a connection of one's own; commit at the end, or roll back.
+
+        Args:
+            stopped: Asked again and again while a statement runs; true interrupts it.
+
+        Raises:
+            InterruptedQueryError: It was interrupted.
+        """
+        if not self.path.exists():
+            self._create()
         with self._explained(), contextlib.closing(self._connect()) as database, database:
+            database.set_progress_handler(stopped, STEPS)
             yield database
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=BUSY)
+        database = sqlite3.connect(self.path, timeout=BUSY)
+        database.execute("PRAGMA synchronous = NORMAL")  # a crash loses what can be read again
+        return database
 
     def _create(self) -> None:
         with self._explained():
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._check_ours()
+            self._make_private()
             with contextlib.closing(self._connect()) as database:
                 (version,) = database.execute("PRAGMA user_version").fetchone()
                 if version not in {0, VERSION}:
-                    raise BrokenIndexError(f"The index {self.path} is of version {version}")
+                    raise OutdatedIndexError(f"The index {self.path} is of version {version}")
                 # Before WAL, so that it stands in the file itself from the beginning.
                 database.execute(f"PRAGMA application_id = {APPLICATION}")
                 database.execute("PRAGMA journal_mode = WAL")
                 self._check(database)
                 database.executescript(SCHEMA)
+
+    def _make_private(self) -> None:
+        """Let nobody else read the texts of the documents: neither the file nor its folder."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self.path.exists():
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        for file in self._files():
+            if file.exists() and file.stat().st_mode & 0o077:
+                file.chmod(0o600)
+
+    def _files(self) -> list[Path]:
+        return [Path(f"{self.path}{ending}") for ending in ("", "-wal", "-shm")]
 
     def _check(self, database: sqlite3.Connection) -> None:
         """Look for damage, once: that reads the whole file."""
@@ -117,6 +166,8 @@ class Database:
     def _check_ours(self) -> None:
         """Make sure that what may be thrown away is an index, or nothing yet."""
         header = b""
+        if self.path.exists() and not self.path.is_file():
+            raise UnusableIndexError(f"{self.path} is not a regular file")
         if self.path.exists():
             with self.path.open("rb") as file:
                 header = file.read(100)
@@ -132,6 +183,8 @@ class Database:
             yield
         except sqlite3.Error as exc:
             code = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if code == sqlite3.SQLITE_INTERRUPT:
+                raise InterruptedQueryError from exc
             if code in BROKEN:
                 raise BrokenIndexError(f"The index {self.path} is broken ({exc})") from exc
             raise UnusableIndexError(f"Cannot use the index {self.path}: {exc}") from exc

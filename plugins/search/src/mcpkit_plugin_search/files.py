@@ -144,7 +144,7 @@ def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
 
 def _printable(path: str) -> str:
     """The path, with whatever is not Unicode escaped."""
-    return path.encode("utf-8", "backslashreplace").decode()
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _too_large(settings: SearchSettings) -> str:

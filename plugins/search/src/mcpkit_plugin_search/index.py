@@ -5,46 +5,23 @@ Everything here is sync and meant for a worker thread. Every method raises what 
 
 import os
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from hashlib import sha256
+from itertools import chain, repeat
 from pathlib import Path
 
 from .database import Database
 from .files import FoundFile, SkippedFile
-from .query import to_match
+from .finding import SHIFT, Hit, Question, find
+from .folding import fold
+from .passages import Document, Passage
 from .settings import SearchSettings
-from .texts import Text
 
 MAX_REASON = 200
 """Most characters of the reason why a file is skipped."""
 
-BEFORE, AFTER = "**", "**"
-"""What stands around a match in a snippet."""
-
-
 CONTENT = {"folders", "include", "exclude", "encoding", "max_file_size", "max_files", "max_text"}
 """Settings that decide what stands in an index; each choice has a file of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """A document that matches.
-
-    Attributes:
-        path: What it is called.
-        title: Its title.
-        snippet: The best place in it, matches between `**`.
-        score: BM25, higher is better.
-        modified: When the file was changed, in UTC.
-    """
-
-    path: str
-    title: str
-    snippet: str
-    score: float
-    modified: datetime
 
 
 def default_path(settings: SearchSettings) -> Path:
@@ -69,35 +46,30 @@ class Index:
         with self._database.open() as database:
             return dict(database.execute("SELECT path, stamp FROM documents"))
 
-    def put(self, documents: Iterable[tuple[FoundFile, Text]]) -> None:
+    def put(self, documents: Iterable[tuple[FoundFile, Document]]) -> None:
         """Add or replace documents, in one transaction."""
         with self._database.open() as database:
-            for found, text in documents:
-                database.execute(
-                    "INSERT INTO documents (path, modified, stamp) VALUES (?, ?, ?) "
-                    "ON CONFLICT (path) DO UPDATE SET modified = excluded.modified, "
-                    "stamp = excluded.stamp",
-                    (found.path, found.modified, found.stamp),
-                )
-                (number,) = database.execute(
-                    "SELECT id FROM documents WHERE path = ?", (found.path,)
-                ).fetchone()
-                database.execute("DELETE FROM texts WHERE rowid = ?", (number,))
-                database.execute(
-                    "INSERT INTO texts (rowid, title, body) VALUES (?, ?, ?)",
-                    (number, text.title, text.body),
-                )
+            for found, document in documents:
+                _remove(database, found.path)
+                number = database.execute(
+                    "INSERT INTO documents (path, folder, title, modified, stamp) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (
+                        found.path,
+                        found.path.partition("/")[0],
+                        document.title,
+                        found.modified,
+                        found.stamp,
+                    ),
+                ).lastrowid
+                assert number is not None
+                _put_passages(database, number << SHIFT, document)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove documents, in one transaction."""
         with self._database.open() as database:
             for path in paths:
-                row = database.execute(
-                    "SELECT id FROM documents WHERE path = ?", (path,)
-                ).fetchone()
-                if row is not None:
-                    database.execute("DELETE FROM texts WHERE rowid = ?", row)
-                    database.execute("DELETE FROM documents WHERE id = ?", row)
+                _remove(database, path)
 
     def known_skipped(self) -> dict[str, tuple[str, str]]:
         """Path to reason and stamp, for every file that is not indexed."""
@@ -135,9 +107,9 @@ class Index:
             (number,) = database.execute("SELECT count(*) FROM documents").fetchone()
             return int(number)
 
-    def paths(self, part: str, limit: int) -> list[str]:
+    def paths(self, part: str, limit: int, stopped: Callable[[], bool]) -> list[str]:
         """Paths that contain some text, for completion."""
-        with self._database.open() as database:
+        with self._database.open(stopped) as database:
             rows = database.execute(
                 "SELECT path FROM documents WHERE instr(lower(path), lower(?)) "
                 "ORDER BY instr(lower(path), lower(?)), path LIMIT ?",
@@ -145,39 +117,35 @@ class Index:
             )
             return [path for (path,) in rows]
 
-    def search(self, query: str, *, folder: str | None, limit: int) -> list[Hit]:
+    def search(self, question: Question, stopped: Callable[[], bool]) -> list[Hit]:
         """Find documents, the best first.
 
-        Documents with all words come before those with any of them, which are looked for only
-        when there is none with all.
-
         Raises:
-            EmptyQueryError: The query has no word.
+            InterruptedQueryError: `stopped` said so.
         """
-        with self._database.open() as database:
-            for match in (to_match(query, "AND"), to_match(query, "OR")):
-                hits = self._run(database, match, folder, limit)
-                if hits:
-                    return hits
-        return []
+        with self._database.open(stopped) as database:
+            return find(database, question)
 
-    def _run(
-        self, database: sqlite3.Connection, match: str, folder: str | None, limit: int
-    ) -> list[Hit]:
-        rows = database.execute(
-            "SELECT path, title, snippet(texts, 1, ?, ?, '…', 32), bm25(texts, 4.0, 1.0), modified "
-            "FROM texts JOIN documents ON documents.id = texts.rowid "
-            "WHERE texts MATCH ? AND (? IS NULL OR substr(path, 1, length(?)) = ?) "
-            "ORDER BY bm25(texts, 4.0, 1.0), path LIMIT ?",
-            (BEFORE, AFTER, match, *[None if folder is None else f"{folder}/"] * 3, limit),
-        )
-        return [
-            Hit(
-                path=path,
-                title=title,
-                snippet=" ".join(snippet.split()),
-                score=-score,
-                modified=datetime.fromtimestamp(modified / 1e9, UTC),
-            )
-            for path, title, snippet, score, modified in rows
-        ]
+
+def _remove(database: sqlite3.Connection, path: str) -> None:
+    row = database.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
+    if row is None:
+        return
+    passages = row[0] << SHIFT, (row[0] + 1) << SHIFT
+    database.execute("DELETE FROM texts WHERE rowid >= ? AND rowid < ?", passages)
+    database.execute("DELETE FROM passages WHERE id >= ? AND id < ?", passages)
+    database.execute("DELETE FROM documents WHERE id = ?", row)
+
+
+def _put_passages(database: sqlite3.Connection, first: int, document: Document) -> None:
+    # A document without text is found by its title.
+    passages = document.passages or [Passage("", "")]
+    titles = chain([fold(document.title)], repeat(""))
+    database.executemany(
+        "INSERT INTO texts (rowid, title, body) VALUES (?, ?, ?)",
+        ((first + n, next(titles), passage.folded) for n, passage in enumerate(passages)),
+    )
+    database.executemany(
+        "INSERT INTO passages (id, text) VALUES (?, ?)",
+        ((first + n, passage.text) for n, passage in enumerate(passages)),
+    )

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from .below import RefusedError
 from .files import Files, FoundFile, SkippedFile
 from .index import Index
+from .passages import Document
 from .reader import Reader, ReaderClosedError, ReadLimits
 from .settings import SearchSettings
-from .texts import Text, UnreadableError
+from .texts import UnreadableError
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Changes:
         removed: Documents that are gone.
         unchanged: Documents that were up to date.
         skipped: Files that are not indexed.
-        scan_seconds: Time that looking for changes took.
+        scan_seconds: Processor time that looking for changes took.
     """
 
     added: int = 0
@@ -89,10 +90,10 @@ class Indexing:
             UnusableIndexError: The index file cannot be written.
             ReaderError: Documents cannot be read at all.
         """
-        begun = time.monotonic()
+        begun = time.thread_time()
         scan = self._scan()
         known, known_skipped = self._index.known(), self._index.known_skipped()
-        changes = Changes(scan_seconds=time.monotonic() - begun)
+        changes = Changes(scan_seconds=time.thread_time() - begun)
         gone = sorted(known.keys() - scan.found.keys())
         self._index.remove(gone)
         changes.removed = len(gone)
@@ -155,11 +156,11 @@ class Indexing:
                     told = time.monotonic()
                     logger.info("Indexing: %d of %d documents", done, len(stale))
 
-    def _read_one(self, item: FoundFile) -> Text | str:
-        """The text of a file, or the reason why there is none."""
+    def _read_one(self, item: FoundFile) -> Document | str:
+        """The document in a file, or the reason why there is none."""
         assert self._reader is not None
         try:
-            return self._reader.read(self._files.read(item.path))
+            return self._reader.read_document(self._files.read(item.path))
         except (RefusedError, UnreadableError) as exc:
             return str(exc)
         except OSError as exc:
@@ -176,7 +177,7 @@ class Indexing:
 class _Batch:
     """Files that are written in one transaction."""
 
-    read: list[tuple[FoundFile, Text]] = field(default_factory=list)
+    read: list[tuple[FoundFile, Document]] = field(default_factory=list)
     skipped: list[tuple[SkippedFile, str]] = field(default_factory=list)
     size: int = 0
 
@@ -184,13 +185,13 @@ class _Batch:
     def is_full(self) -> bool:
         return len(self.read) + len(self.skipped) >= BATCH or self.size >= BATCH_TEXT
 
-    def add(self, item: FoundFile, text: Text | str) -> None:
-        if isinstance(text, str):
-            logger.info("Cannot index %s: %s", item.path, text)
-            self.skipped.append((SkippedFile(item.path, text), item.stamp))
+    def add(self, item: FoundFile, document: Document | str) -> None:
+        if isinstance(document, str):
+            logger.info("Cannot index %s: %s", item.path, document)
+            self.skipped.append((SkippedFile(item.path, document), item.stamp))
         else:
-            self.read.append((item, text))
-            self.size += len(text.body)
+            self.read.append((item, document))
+            self.size += document.size
 
     def write(self, index: Index) -> int:
         """Write them; returns how many documents there are."""

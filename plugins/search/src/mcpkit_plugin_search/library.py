@@ -5,6 +5,7 @@ An index that breaks while it is used is built again at once.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from mcpkit import WorkerThreads
 from .below import RefusedError
 from .database import BrokenIndexError, Database, UnusableIndexError
 from .files import Files, SkippedFile
-from .index import Hit, Index, default_path
+from .finding import Hit, Question
+from .index import Index, default_path
 from .indexing import Changes, Indexing, Progress
+from .query import parse
 from .reader import Reader, ReaderError, ReadLimits
 from .settings import SearchSettings
 from .texts import Text, UnreadableError
@@ -34,6 +37,9 @@ POLL = 0.1
 """Seconds between two looks at the progress of a run."""
 
 AnswerT = TypeVar("AnswerT")
+
+Stopped = Callable[[], bool]
+"""Tells whether nobody waits for an answer any more."""
 
 OnProgress = Callable[[int, int], Awaitable[None]]
 """Told how many of how many new and changed documents are read."""
@@ -134,12 +140,13 @@ class Library:
         """Find documents, the best first.
 
         Raises:
-            EmptyQueryError: The query has no word.
+            QueryError: The query cannot be looked for.
             UnusableIndexError: The index file cannot be read.
             SearchTimeoutError: It took too long.
         """
+        question = Question(terms=parse(query), folder=folder, limit=limit)
         is_complete = await self._catch_up()
-        hits = await self._ask(lambda: self._index.search(query, folder=folder, limit=limit))
+        hits = await self._ask(lambda stopped: self._index.search(question, stopped))
         return Found(hits, is_complete)
 
     async def read(self, path: str) -> Text | None:
@@ -156,7 +163,7 @@ class Library:
             UnusableIndexError: The index file cannot be read.
             SearchTimeoutError: It took too long.
         """
-        return await self._ask(lambda: self._index.paths(part, limit))
+        return await self._ask(lambda stopped: self._index.paths(part, limit, stopped))
 
     async def status(self, examples: int) -> LibraryStatus:
         """State of the index, with some of the skipped files.
@@ -166,7 +173,7 @@ class Library:
             SearchTimeoutError: It took too long.
         """
 
-        def ask() -> LibraryStatus:
+        def ask(stopped: Stopped) -> LibraryStatus:
             number, skipped = self._index.skipped(examples)
             return LibraryStatus(
                 documents=self._index.count(),
@@ -191,25 +198,28 @@ class Library:
             raise run.error.with_traceback(None)
         return run.finished.is_set()
 
-    async def _ask(self, question: Callable[[], AnswerT]) -> AnswerT:
+    async def _ask(self, ask: Callable[[Stopped], AnswerT]) -> AnswerT:
         """Ask the index; one that turns out broken is built again first."""
         try:
-            return await self._ask_once(question)
+            return await self._ask_once(ask)
         except BrokenIndexError:
             self._is_broken = True
             run = self.updates.request(retry=True)
             with anyio.move_on_after(self._settings.first_index_wait):
                 await run.finished.wait()
-            return await self._ask_once(question)
+            return await self._ask_once(ask)
 
-    async def _ask_once(self, question: Callable[[], AnswerT]) -> AnswerT:
+    async def _ask_once(self, ask: Callable[[Stopped], AnswerT]) -> AnswerT:
+        stopped = threading.Event()
         try:
             with anyio.fail_after(self._settings.search_timeout):
-                return await self._asking.run(question)
+                return await self._asking.run(lambda: ask(stopped.is_set))
         except TimeoutError as exc:
             raise SearchTimeoutError(
                 f"It took longer than {self._settings.search_timeout:g} s"
             ) from exc
+        finally:
+            stopped.set()  # after a time-out or a cancellation, the thread returns soon
 
     def _read(self, path: str) -> Text:
         content = self._files.read(path)

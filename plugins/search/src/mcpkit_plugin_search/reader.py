@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from .passages import Document, Passage, read_document
 from .texts import Content, Text, UnreadableError, read_text
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ STARTUP = 30.0
 
 
 SMALL = 100_000
-"""Bytes of plain text that are decoded here: that takes less time than starting a process."""
+"""Bytes of plain text that are read right here: that takes less time than starting a process."""
 
 
 class ReaderError(Exception):
@@ -88,30 +89,31 @@ class Reader:
         self.close()
 
     def read(self, content: Content) -> Text:
-        """Read one file.
+        """Read title and text of a file.
 
         Raises:
             UnreadableError: It has no text that could be read within the limits.
             ReaderError: The process does not start.
             ReaderClosedError: `close` was called.
         """
-        if content.is_plain and len(content.data) <= SMALL:
+        if _is_small(content):
             return read_text(content)
-        with self._turn:
-            process = self._running()
-            watch = _Watch(process, self._limits.seconds)
-            try:
-                header, body = self._exchange(process, content)
-            except (OSError, EOFError, ValueError) as exc:
-                self._dispose(process)
-                if self._closed:
-                    raise ReaderClosedError from exc
-                raise UnreadableError(self._reason(process, watch)) from exc
-            finally:
-                watch.stop()
-        if "error" in header:
-            raise UnreadableError(header["error"])
-        return Text(title=header["title"], body=body.decode())
+        title, (body,) = self._ask(content, "text")
+        return Text(title, body)
+
+    def read_document(self, content: Content) -> Document:
+        """Read a file as it is indexed.
+
+        Raises:
+            UnreadableError: It has no text that could be read within the limits.
+            ReaderError: The process does not start.
+            ReaderClosedError: `close` was called.
+        """
+        if _is_small(content):
+            return read_document(content)
+        title, texts = self._ask(content, "passages")
+        pairs = zip(texts[::2], texts[1::2], strict=True)
+        return Document(title, [Passage(text, folded) for text, folded in pairs])
 
     def close(self) -> None:
         """End the process; nothing is read any more."""
@@ -127,6 +129,24 @@ class Reader:
         if watch.expired:
             return f"reading it takes longer than {self._limits.seconds:g} s (read_timeout)"
         return f"reading it ended the process (exit code {process.returncode})"
+
+    def _ask(self, content: Content, what: str) -> tuple[str, list[str]]:
+        """Title and texts, from the process."""
+        with self._turn:
+            process = self._running()
+            watch = _Watch(process, self._limits.seconds)
+            try:
+                header, texts = self._exchange(process, content, what)
+            except (OSError, EOFError, ValueError) as exc:
+                self._dispose(process)
+                if self._closed:
+                    raise ReaderClosedError from exc
+                raise UnreadableError(self._reason(process, watch)) from exc
+            finally:
+                watch.stop()
+        if "error" in header:
+            raise UnreadableError(header["error"])
+        return header["title"], texts
 
     def _running(self) -> "subprocess.Popen[bytes]":
         with self._lock:
@@ -165,11 +185,12 @@ class Reader:
             raise ReaderError(f"The process that reads documents does not start: {exc}") from exc
 
     def _exchange(
-        self, process: "subprocess.Popen[bytes]", content: Content
-    ) -> tuple[dict[str, Any], bytes]:
+        self, process: "subprocess.Popen[bytes]", content: Content, what: str
+    ) -> tuple[dict[str, Any], list[str]]:
         assert process.stdin is not None
         assert process.stdout is not None
         request = {
+            "what": what,
             "name": content.name,
             "size": len(content.data),
             "seconds": self._limits.seconds,
@@ -180,11 +201,13 @@ class Reader:
         process.stdin.write(content.data)
         process.stdin.flush()
         header = _header(process)
-        size = header.get("size", 0)
-        body = process.stdout.read(size)
-        if len(body) != size:
-            raise EOFError
-        return header, body
+        texts = []
+        for size in header.get("sizes", ()):
+            text = process.stdout.read(size)
+            if len(text) != size:
+                raise EOFError
+            texts.append(text.decode())
+        return header, texts
 
     def _dispose(self, process: "subprocess.Popen[bytes]") -> None:
         """End a process and forget it."""
@@ -215,6 +238,10 @@ class _Watch:
     def _expire(self) -> None:
         self.expired = True
         self._process.kill()
+
+
+def _is_small(content: Content) -> bool:
+    return content.is_plain and len(content.data) <= SMALL
 
 
 def _header(process: "subprocess.Popen[bytes]") -> dict[str, Any]:

@@ -49,7 +49,10 @@ class SearchSettings(PluginSettings):
     )
     max_files: int = Field(100_000, ge=1, description="Most files that are indexed")
     max_text: int = Field(
-        10_000_000, ge=1, description="Most characters of text in a file that is indexed"
+        10_000_000,
+        ge=1,
+        le=500_000_000,
+        description="Most characters of text in a file that is indexed",
     )
     encoding: str = Field(
         "windows-1252",

@@ -7,6 +7,7 @@ text and HTML need nothing else; PDF needs the extra `mcpkit-plugin-search[pdf]`
 import codecs
 import importlib.util
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import PurePath
 
@@ -69,9 +70,14 @@ class Content:
 
 def missing_for(name: str) -> str | None:
     """What has to be installed to read such a file; None when nothing is missing."""
-    if PurePath(name).suffix.lower() in PDF and importlib.util.find_spec("pypdf") is None:
+    if name.lower().endswith(".pdf") and not _has_pypdf():
         return "PDF needs mcpkit-plugin-search[pdf]"
     return None
+
+
+@cache
+def _has_pypdf() -> bool:
+    return importlib.util.find_spec("pypdf") is not None
 
 
 def read_text(content: Content) -> Text:

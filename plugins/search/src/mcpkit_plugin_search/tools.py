@@ -25,7 +25,7 @@ from .answers import (
 from .backends import choose
 from .database import UnusableIndexError
 from .library import Library, LibraryStatus, SearchTimeoutError
-from .query import EmptyQueryError
+from .query import MAX_LENGTH, QueryError
 from .reader import ReaderError
 from .settings import SearchSettings
 from .web import WebLimits, WebSearch, WebSearchError
@@ -101,7 +101,11 @@ async def lifespan(settings: SearchSettings) -> AsyncIterator[State]:
 async def documents(
     ctx: SearchContext,
     query: Annotated[
-        str, Field(description='Words; "a phrase" in double quotes; a beginning as begin*')
+        str,
+        Field(
+            description='Words; "a phrase" in double quotes; a beginning as begin*',
+            max_length=MAX_LENGTH,
+        ),
     ],
     limit: Annotated[int, Field(description="Most documents to return", ge=1, le=50)] = 10,
     folder: Annotated[
@@ -115,8 +119,8 @@ async def documents(
         raise ToolError(f"There is no folder {folder[:100]!r}; there are {labels}")
     try:
         found = await library.search(query, folder=folder, limit=limit)
-    except EmptyQueryError as exc:
-        raise ToolError(f"{exc}: write at least one") from exc
+    except QueryError as exc:
+        raise ToolError(str(exc)) from exc
     except UnusableIndexError as exc:
         raise ToolError(NO_INDEX) from exc
     except SearchTimeoutError as exc:
@@ -245,7 +249,7 @@ async def complete(
     """Complete document paths by any part of them."""
     if argument.name == "path" and ctx.state.library is not None:
         try:
-            paths = await ctx.state.library.paths(unquote(argument.value), 100)
+            paths = await ctx.state.library.paths(unquote(argument.value[:MAX_LENGTH]), 100)
         except (UnusableIndexError, SearchTimeoutError):
             return []
         return [quote(path) for path in paths]  # as `{+path}` wants it

@@ -99,7 +99,7 @@ def prompt(name: str, pairs: tuple[str, ...], as_json: bool, target: Target) -> 
         print_json(dumped(result))
         return
     for message in result.messages:
-        click.echo(click.style(f"{message.role}:", bold=True), file=data_stream())
+        print_line("", label=click.style(f"{message.role}:", bold=True))
         _print_content([message.content])
 
 

@@ -36,4 +36,4 @@ def clear() -> None:
 
     catalogues = user_catalogues()
     count = catalogues.clear() if catalogues is not None else 0
-    click.echo(f"Deleted {count} catalogue{'' if count == 1 else 's'}", err=True)
+    print_line(f"Deleted {count} catalogue{'' if count == 1 else 's'}", err=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from mcpkit.cli.output import print_text
+
 VARIABLE = "_MCPKIT_COMPLETE"
 """Environment variable by which the shell asks click for completions."""
 
@@ -23,4 +25,4 @@ def completion(context: click.Context, shell: str) -> None:
     if kind is None:
         raise click.UsageError(f"No completion for {shell}")
     root = context.find_root().command
-    click.echo(kind(root, {}, "mcpkit", VARIABLE).source())
+    print_text(kind(root, {}, "mcpkit", VARIABLE).source())

@@ -59,7 +59,9 @@ def _app_of(name: str) -> App:
     """Load one plugin alone; the others stay where they are."""
     from mcpkit.cli.options import effective_settings
     from mcpkit.core.assembly import build
+    from mcpkit.core.descriptors import STDOUT, reserved
 
     effective = effective_settings(None, (), "critical")
     alone = effective.settings.model_copy(update={"plugins_allow": (name,)})
-    return build(alone, origins=effective.origins, lenient=True)
+    with reserved(STDOUT):  # what the import prints is no output of the command
+        return build(alone, origins=effective.origins, lenient=True)

@@ -15,10 +15,9 @@ import click
 
 from mcpkit import __version__
 from mcpkit.cli.groups import LaterGroup
-from mcpkit.cli.output import data_stream, flush, release_stdout
+from mcpkit.cli.output import data_stream, flush, print_line, release_stdout
 from mcpkit.core.descriptors import STDIN, release
 from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
-from mcpkit.core.escaping import escape_line
 from mcpkit.shared.hosting import tell_exit
 
 FAILED = 1
@@ -122,10 +121,9 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
 
 
 def _show(error: MCPKitError) -> None:
-    label = click.style("Error:", fg="red", bold=True)
-    click.echo(f"{label} {escape_line(error.message)}", err=True)
+    print_line(error.message, label=click.style("Error:", fg="red", bold=True), err=True)
     if error.hint:
-        click.echo(f"{click.style('hint:', bold=True)} {escape_line(error.hint)}", err=True)
+        print_line(error.hint, label=click.style("hint:", bold=True), err=True)
 
 
 def _limit_end(code: int) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mcpkit.cli.output import print_line
+
 LICENSES = ("MIT", "Apache-2.0", "BSD-3-Clause", "Proprietary")
 
 
@@ -65,8 +67,8 @@ def new(
         )
     except CookiecutterException as exc:
         raise MCPKitError(f"The template failed: {exc}") from exc
-    click.echo(f"Made {made}", err=True)
-    click.echo(f"Next: cd {made} && pip install -e . && mcpkit plugins list", err=True)
+    print_line(f"Made {made}", err=True)
+    print_line(f"Next: cd {made} && pip install -e . && mcpkit plugins list", err=True)
 
 
 def _template() -> Path:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mcpkit.cli.output import reserve_stdout
-from mcpkit.core.escaping import escape_line
+from mcpkit.cli.output import print_line, reserve_stdout
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
@@ -79,7 +78,7 @@ def effective_settings(
     set_up_logging(effective.settings.log_level, effective.settings.log_format)
     for warning in effective.warnings:
         label = click.style("Warning:", fg="yellow", bold=True)
-        click.echo(f"{label} {escape_line(warning)}", err=True)
+        print_line(warning, label=label, err=True)
     return effective
 
 

@@ -67,9 +67,16 @@ def print_json(value: Any) -> None:
     click.echo(document, file=data_stream())
 
 
-def print_line(text: str, *, err: bool = False) -> None:
-    """Print one line with words of a plugin or another server."""
-    click.echo(escape_line(text), file=None if err else data_stream(), err=err)
+def print_line(text: str, *, label: str = "", err: bool = False) -> None:
+    """Print one line with words of a plugin, a file or another server.
+
+    Args:
+        text: That is escaped.
+        label: What stands before it, with its style.
+        err: Whether it goes to standard error.
+    """
+    line = f"{label} {escape_line(text)}".rstrip() if label else escape_line(text)
+    click.echo(line, file=None if err else data_stream(), err=err)
 
 
 def print_text(text: str, *, err: bool = False) -> None:

@@ -42,7 +42,7 @@ def list_plugins(as_json: bool, no_plugins: bool, **options: Any) -> None:
         for record in app.records
     ]
     if not rows:
-        click.echo("No plugins are installed. Try: pip install mcpkit-plugin-timeutil", err=True)
+        print_line("No plugins are installed. Try: pip install mcpkit-plugin-timeutil", err=True)
         return
     print_table(("name", "status", "distribution", "components", "import", "remark"), rows)
 
@@ -74,16 +74,16 @@ def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
 @plugin_options
 def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: Any) -> int:
     """Load plugins, open their lifespans and ask after their health; exit 1 if any fails."""
-    import anyio
+    from mcpkit.core.stopping import Limits, run_limited
 
     app = _app_for_listing(no_plugins, **options)
     wanted = [_find(app, name).name for name in names] or [record.name for record in app.records]
 
-    async def ask() -> dict[str, Any]:
-        async with app.running() as running:
+    async def ask(limits: Limits) -> dict[str, Any]:
+        async with limits.running(app) as running:
             return dict((await running.report(in_full=True))["plugins"])
 
-    everything = anyio.run(ask)
+    everything = run_limited(ask)
     report = {name: entry for name, entry in everything.items() if name in wanted}
     failed = sorted(name for name, entry in report.items() if not entry["ready"])
     if as_json:

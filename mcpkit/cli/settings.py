@@ -10,7 +10,7 @@ import click
 
 from mcpkit.cli.groups import SuggestingGroup
 from mcpkit.cli.options import effective_settings, json_option, settings_options
-from mcpkit.cli.output import print_json, print_table
+from mcpkit.cli.output import print_json, print_line, print_table
 
 MASK = "**********"
 """What a secret looks like."""
@@ -38,7 +38,7 @@ def show(
     rows = [
         (spell(key), _masked(key, value), effective.origin(*key)) for key, value in _leaves(dumped)
     ]
-    click.echo(f"Settings from {', '.join(effective.files) or 'no file'}", err=True)
+    print_line(f"Settings from {', '.join(effective.files) or 'no file'}", err=True)
     if as_json:
         print_json({path: {"value": value, "origin": origin} for path, value, origin in rows})
     else:
@@ -82,7 +82,7 @@ def init(output: Path, force: bool) -> None:
         raise SettingsError(
             f"{str(output)!r} cannot be written: {exc.strerror}", hint="Choose another --output"
         ) from exc
-    click.echo(f"Wrote {output}", err=True)
+    print_line(f"Wrote {output}", err=True)
 
 
 def template() -> str:

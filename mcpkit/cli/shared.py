@@ -9,7 +9,7 @@ import click
 
 from mcpkit.cli.groups import SuggestingGroup
 from mcpkit.cli.options import json_option
-from mcpkit.cli.output import print_json, print_table
+from mcpkit.cli.output import print_json, print_line, print_table
 from mcpkit.core.errors import ServeError
 
 
@@ -59,11 +59,11 @@ def stop(context: click.Context, force: bool) -> None:
     from mcpkit.shared.looking import look, stop_all
 
     stopped, left = stop_all(look(), force=force)
-    click.echo(f"Stopped {stopped} shared server{'' if stopped == 1 else 's'}", err=True)
+    print_line(f"Stopped {stopped} shared server{'' if stopped == 1 else 's'}", err=True)
     for server in left:
-        click.echo(
+        print_line(
             f"Process {server.pid or '?'} has not stopped; its log is {server.log}", err=True
         )
     if left and not force:
-        click.echo(f"{click.style('hint:', bold=True)} mcpkit shared stop --force", err=True)
+        print_line("mcpkit shared stop --force", label=click.style("hint:", bold=True), err=True)
     context.exit(1 if left else 0)

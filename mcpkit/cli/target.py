@@ -12,12 +12,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mcpkit.cli.options import plugin_options, quiet_app
 from mcpkit.cli.output import print_line
+
+if TYPE_CHECKING:  # importing the core costs: commands do it when they run
+    from mcpkit.core.stopping import Limits
 
 ResultT = TypeVar("ResultT")
 
@@ -43,11 +46,11 @@ class Target:
         Raises:
             MCPKitError: The server cannot be reached, or refused what was asked.
         """
-        import anyio
+        from mcpkit.core.stopping import run_limited
 
-        return anyio.run(self._run, use)
+        return run_limited(functools.partial(self._run, use))
 
-    async def _run(self, use: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
+    async def _run(self, use: Callable[[Any], Awaitable[ResultT]], limits: Limits) -> ResultT:
         from mcp.shared.exceptions import MCPError
 
         from mcpkit.core.errors import MCPKitError
@@ -55,7 +58,7 @@ class Target:
 
         try:
             with ungrouped():
-                async with self._client() as client:
+                async with self._client(limits) as client:
                     return await use(client)
         except MCPError as exc:
             raise MCPKitError(exc.message) from exc
@@ -72,7 +75,7 @@ class Target:
             ) from error
 
     @asynccontextmanager
-    async def _client(self) -> AsyncIterator[Any]:
+    async def _client(self, limits: Limits) -> AsyncIterator[Any]:
         import mcp
 
         from mcpkit.core.extensions.following import FollowTasks
@@ -90,7 +93,7 @@ class Target:
                 app = quiet_app(
                     self.settings_path, self.assignments, self.log_level, self.no_plugins
                 )
-                server = (await stack.enter_async_context(app.running())).server
+                server = (await stack.enter_async_context(limits.running(app))).server
             extensions = [FollowTasks()]
             async with mcp.Client(server, logging_callback=_log, extensions=extensions) as client:
                 yield client

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from mcpkit.cli.options import json_option
-from mcpkit.cli.output import print_json, print_table
+from mcpkit.cli.output import print_json, print_line, print_table
 
 State = Literal["trusted", "changed", "empty", "unreadable"]
 
@@ -52,7 +52,7 @@ def _trust(folder: Path) -> None:
     names = [*leaves(found.read())]
     trust(found)
     files = " and ".join(path.name for path in found.files)
-    click.echo(f"Trusted {folder.resolve()}: {files} may set {name_some(names)}", err=True)
+    print_line(f"Trusted {folder.resolve()}: {files} may set {name_some(names)}", err=True)
 
 
 def _remove(folder: Path) -> None:
@@ -63,7 +63,7 @@ def _remove(folder: Path) -> None:
         raise NotFoundError(
             f"{str(folder.resolve())!r} is not trusted", hint="`mcpkit trust --list` lists them"
         )
-    click.echo(f"{folder.resolve()} is trusted no longer", err=True)
+    print_line(f"{folder.resolve()} is trusted no longer", err=True)
 
 
 def _list(as_json: bool) -> None:
@@ -75,7 +75,7 @@ def _list(as_json: bool) -> None:
     elif rows:
         print_table(("folder", "state"), rows)
     else:
-        click.echo("No folder is trusted", err=True)
+        print_line("No folder is trusted", err=True)
 
 
 def _state(folder: str, digest: str) -> State:

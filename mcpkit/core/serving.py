@@ -7,7 +7,6 @@ calls in flight finish within the grace period, transports close, lifespans clos
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 
 import anyio
@@ -19,7 +18,7 @@ from mcpkit.core.descriptors import STDOUT, reserved
 from mcpkit.core.errors import MCPKitError
 from mcpkit.core.groups import ungrouped
 from mcpkit.core.running import Running
-from mcpkit.core.stopping import TRANSPORTS, Stop
+from mcpkit.core.stopping import TRANSPORTS, Limits, Stop
 
 serve_http = deferred("mcpkit.core.transports.http:serve_http")
 
@@ -44,33 +43,27 @@ async def serve(app: App, names: Sequence[str | Transport], stop: Stop) -> None:
     transports = [
         app.transport(name) if isinstance(name, str) else name for name in dict.fromkeys(names)
     ]
-    owners = {re.split(r"[.:]", item.entry_point)[0]: item.label for item in app.records}
     with reserved(STDOUT), ungrouped(MCPKitError):
         try:
             async with anyio.create_task_group() as tasks:
-                stop.start(tasks.cancel_scope, app.settings.lifespan, owners)
-                async with app.running() as running:
-                    await _serve(app, running, transports, stop)
+                stop.start(tasks.cancel_scope)
+                async with (
+                    stop.limits.running(app) as running,
+                    anyio.create_task_group() as watching,
+                ):
+                    stop.serve(running)
+                    watching.start_soon(_finish, running, stop.limits)
+                    await _speak(app, running, transports)
+                    watching.cancel_scope.cancel()
                 tasks.cancel_scope.cancel()
         finally:
-            stop.end()
+            stop.limits.end()
 
 
-async def _serve(app: App, running: Running, transports: Sequence[Transport], stop: Stop) -> None:
-    stop.serve(running)
-    try:
-        async with anyio.create_task_group() as watching:
-            watching.start_soon(_finish, running, stop)
-            await _speak(app, running, transports)
-            watching.cancel_scope.cancel()
-    finally:
-        stop.close()
-
-
-async def _finish(running: Running, stop: Stop) -> None:
+async def _finish(running: Running, limits: Limits) -> None:
     """Limit the time of calls in flight when the stop begins, and name those that exceed it."""
     await running.stopping()
-    stop.finish()
+    limits.finish()
     seconds = running.settings.lifespan.grace_period
     with anyio.move_on_after(seconds) as grace:
         await running.gate.idle()

@@ -224,6 +224,24 @@ def test_nothing_that_a_plugin_writes_mixes_with_data(
     assert "descriptor exit\n" in result.stderr
 
 
+def test_nothing_that_an_import_writes_mixes_with_a_command_of_a_plugin(
+    run: Run, tmp_path: Path
+) -> None:
+    code = """
+        import click
+        os.write(1, b"import\\n")
+
+        @plugin.hookimpl
+        def mcpkit_commands():
+            return [click.Command("say", callback=lambda: click.echo("said"))]
+    """
+    env = environment(write_plugin(tmp_path / "site", "speaking", code))
+
+    result = run("x", "speaking", "say", env=env)
+
+    assert (result.stdout, result.stderr) == ("said\n", "import\n")
+
+
 def test_a_copy_of_the_process_does_not_keep_the_host_waiting(
     tmp_path: Path, test_plugins: Path
 ) -> None:

@@ -18,7 +18,7 @@ import mcp
 import pytest
 from mcp.client.sse import sse_client
 
-from tests.conftest import Serve, ServerProcess, environment
+from tests.conftest import Run, Serve, ServerProcess, environment
 from tests.contract.conftest import websocket_client, write_plugin
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
@@ -338,6 +338,14 @@ def test_what_hangs_in_a_thread_or_at_the_end_is_named(
     code, said = ending(server, 20)
 
     assert (code, "in bad_module.hang (" in said) == (1, True), said
+
+
+def test_a_command_does_not_wait_for_what_hangs(run: Run, tmp_path: Path) -> None:
+    result = run("call", "bad_executor", env=install(tmp_path, HANGING))
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "Ending the event loop took too long" in result.stderr
+    assert "in bad_module.hang (" in result.stderr
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])

@@ -84,6 +84,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "middleware",
             "plan",
             "settings.environment",
+            "settings.masking",
             "tasks.owners",
             "tasks.quotas",
             "transports.api_keys",
@@ -97,6 +98,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "calls",
             "components",
             "draining",
+            "settings.describing",
+            "settings.schema",
             "settings.variables",
             "tasks.memory",
             "tasks.sqlite",
@@ -116,6 +119,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "declarations",
             "extensions.apps",
             "handlers",
+            "settings.template",
             "settings.trust",
             "status",
             "tasks.failover",
@@ -295,7 +299,8 @@ def test_declaring_a_plugin_needs_no_sdk() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["serve", "--help"], ["settings", "schema"]]
+    "arguments",
+    [["--version"], ["--help"], ["serve", "--help"], ["settings", "schema", "--no-plugins"]],
 )
 def test_commands_that_need_no_sdk_do_not_import_it(arguments: list[str]) -> None:
     code = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from mcpkit.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
+    from mcpkit.core.settings.describing import Described
     from mcpkit.core.status import PluginRecord
 
 
@@ -53,10 +55,14 @@ def list_plugins(as_json: bool, no_plugins: bool, **options: Any) -> None:
 @plugin_options
 def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
     """Show everything that is known of one plugin."""
+    from mcpkit.core.settings.describing import describe_settings
+
     app = _app_for_listing(no_plugins, **options)
-    described = _find(app, name).to_json()
+    record = _find(app, name)
+    described = record.to_json()
+    own = [] if record.settings_model is None else describe_settings(record.settings_model)
     if as_json:
-        print_json(described)
+        print_json({**described, "settings": [setting.to_json() for setting in own]})
         return
     for key, value in described.items():
         if key == "components":
@@ -66,6 +72,18 @@ def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
                     print_line(f"  {exposed}")
         elif value is not None:
             print_line(f"{key.replace('_', ' ')}: {value}")
+    if own:
+        print_line(f"settings in [plugins.{record.name}]:")
+    for setting in own:
+        print_line(f"  {setting.name} ({setting.type}, {_default(setting)}): {setting.description}")
+
+
+def _default(setting: Described) -> str:
+    if setting.required:
+        return "required"
+    if setting.default is None:
+        return "not set by default"
+    return f"default {json.dumps(setting.default, ensure_ascii=False)}"
 
 
 @plugins.command()

@@ -4,58 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcpkit.cli.groups import SuggestingGroup
-from mcpkit.cli.options import effective_settings, json_option, settings_options
+from mcpkit.cli.options import effective_settings, json_option, load_app, plugin_options
 from mcpkit.cli.output import print_json, print_line, print_table
 
-MASK = "**********"
-"""What a secret looks like."""
+if TYPE_CHECKING:  # importing the core costs: commands do it when they run
+    from mcpkit.core.settings.sources import Effective
+    from mcpkit.core.status import PluginRecord
+
+Key = tuple[str, ...]
 
 
 @click.group(cls=SuggestingGroup)
 def settings() -> None:
-    """See what is set, where it was set, and what may be set."""
+    """See what is set, where it was set, and what may be set.
+
+    Plugins are imported to learn what they may be set to; --no-plugins imports none.
+    """
 
 
 @settings.command()
 @json_option
-@settings_options
-def show(
-    as_json: bool, settings_path: Path | None, assignments: tuple[str, ...], log_level: str | None
-) -> None:
+@plugin_options
+def show(as_json: bool, no_plugins: bool, **options: Any) -> None:
     """Print every setting with its value and origin; secrets are masked.
 
-    Settings of plugins are shown as they were set; values whose names sound secret are masked.
+    Of a plugin that cannot be imported, or with --no-plugins, all values are masked.
     """
     from mcpkit.core.settings.keys import spell
 
-    effective = effective_settings(settings_path, assignments, log_level)
-    dumped = effective.settings.model_dump(mode="json")
-    rows = [
-        (spell(key), _masked(key, value), effective.origin(*key)) for key, value in _leaves(dumped)
-    ]
+    effective = effective_settings(**options)
+    records = _records(effective, no_plugins)
     print_line(f"Settings from {', '.join(effective.files) or 'no file'}", err=True)
+    rows = [
+        (spell(key), value, effective.origin(*key))
+        for key, value in _leaves(_shown(effective, records))
+    ]
     if as_json:
         print_json({path: {"value": value, "origin": origin} for path, value, origin in rows})
     else:
-        print_table(("setting", "value", "origin"), [(p, _shown(v), o) for p, v, o in rows])
+        print_table(("setting", "value", "origin"), [(p, _text(v), o) for p, v, o in rows])
 
 
 @settings.command()
-def schema() -> None:
+@plugin_options
+def schema(no_plugins: bool, **options: Any) -> None:
     """Print the JSON Schema of mcpkit.toml, for editors."""
-    from mcpkit.core.settings import Settings
+    from mcpkit.core.settings.schema import settings_schema
 
-    print_json(
-        {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            **Settings.model_json_schema(),
-        }
-    )
+    records = _records(effective_settings(**options), no_plugins)
+    known = {record.name: record.settings_model for record in records if record.is_known}
+    print_json(settings_schema(known))
 
 
 @settings.command()
@@ -68,87 +71,71 @@ def schema() -> None:
     help="File to write.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
-def init(output: Path, force: bool) -> None:
+@plugin_options
+def init(output: Path, force: bool, no_plugins: bool, **options: Any) -> None:
     """Write a settings file in which every setting is explained and commented out."""
     from mcpkit.core.errors import SettingsError
+    from mcpkit.core.own_files import write_own_file
+    from mcpkit.core.settings.template import settings_template
 
     if output.exists() and not force:
         raise SettingsError(
             f"{str(output)!r} exists already", hint="Choose another --output, or say --force"
         )
+    records = _records(effective_settings(**options), no_plugins)
+    text = settings_template({record.name: _model_or_reason(record) for record in records})
     try:
-        output.write_text(template(), "utf-8")
+        write_own_file(output.absolute(), text.encode())
     except OSError as exc:
         raise SettingsError(
             f"{str(output)!r} cannot be written: {exc.strerror}", hint="Choose another --output"
         ) from exc
-    print_line(f"Wrote {output}", err=True)
+    print_line(f"Wrote {output}; after you have changed it, say: mcpkit trust", err=True)
 
 
-def template() -> str:
-    """A `mcpkit.toml` with every setting at its default, commented out."""
-    from pydantic import BaseModel
+def _records(effective: Effective, no_plugins: bool) -> list[PluginRecord]:
+    """The installed plugins with a name of their own; none where they cannot be told."""
+    from mcpkit.core.errors import MCPKitError
+    from mcpkit.core.settings import PLUGIN_NAME
 
-    from mcpkit.core.settings import PluginSection, Settings
-
-    def lines(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> Iterator[str]:
-        for name, field in model.model_fields.items():
-            if name in skip or _is_section(field.annotation):
-                continue
-            yield f"# {field.description}"
-            yield f"#{name} = {_toml(field.get_default(call_default_factory=True))}"
-            yield ""
-
-    parts = ["# Settings of mcpkit; every line that is commented out shows a default.", ""]
-    parts += lines(Settings, frozenset({"plugins"}))
-    for name, field in Settings.model_fields.items():
-        if _is_section(field.annotation) and isinstance(field.annotation, type):
-            parts += [f"[{name}]  # {field.description}", "", *lines(field.annotation)]
-    parts += [
-        "# One section per plugin: what the host reads of it, then the plugin's own settings."
-    ]
-    parts += ["#[plugins.weather]", "", *lines(PluginSection)]
-    return "\n".join(parts)
+    if no_plugins:
+        return []
+    try:
+        app = load_app(effective, lenient=True)
+    except MCPKitError as exc:  # what is wrong there must not hide what is set
+        click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {exc.message}", err=True)
+        return []
+    return [record for record in app.records if PLUGIN_NAME.fullmatch(record.name)]
 
 
-def _is_section(annotation: Any) -> bool:
-    from pydantic import BaseModel
-
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _toml(value: Any) -> str:
-    if value is None:
-        return '""  # not set'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, Mapping):
-        return "{}"
-    return repr(value) if isinstance(value, int | float) else f'"{value}"'
+def _model_or_reason(record: PluginRecord) -> Any:
+    if record.is_known:
+        return record.settings_model
+    return record.error.message if record.error is not None else record.reason or "not imported"
 
 
-def _leaves(
-    values: Mapping[str, Any], key: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _shown(effective: Effective, records: list[PluginRecord]) -> dict[str, Any]:
+    """All settings, nested, without secrets."""
+    from mcpkit.core.settings.masking import mask_section, mask_settings
+
+    found = {record.name: record for record in records}
+    sections: dict[str, Any] = {}
+    for name in sorted({*found, *effective.settings.plugins}):
+        record = found.get(name)
+        model, filled = (record.settings_model, record.settings) if record else (None, None)
+        sections[name] = mask_section(effective.settings.plugin(name), model, filled)
+    return {**mask_settings(effective.settings), "plugins": sections}
+
+
+def _leaves(values: Mapping[str, Any], key: Key = ()) -> Iterator[tuple[Key, Any]]:
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, (*key, name))
-        else:
+        elif key or name != "plugins":
             yield (*key, name), value
 
 
-def _masked(key: tuple[str, ...], value: Any) -> Any:
-    """Mask a plugin's values by their names: their models are not loaded here."""
-    name = key[-1].lower()
-    secret = any(word in name for word in ("key", "token", "secret", "password", "credential"))
-    if key[0] == "plugins" and secret and isinstance(value, str):
-        return MASK
-    return value
-
-
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "-"
-    return "-" if value is None else str(value)
+    return "-" if value is None or value == {} else str(value)

@@ -142,5 +142,6 @@ async def _log(params: Any) -> None:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise click.BadParameter(f"{text!r} is not 'NAME: VALUE'", param_hint="--header")
+        # It is not shown: it may hold a key.
+        raise click.BadParameter("it is not 'NAME: VALUE'", param_hint="--header")
     return name.strip(), value.strip()

@@ -6,6 +6,9 @@ that exists, never the value.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 import pluggy
 from pydantic import BaseModel, ValidationError
 
@@ -13,10 +16,11 @@ from mcpkit.core.errors import PluginContractError, PluginSettingsError
 from mcpkit.core.hooks import ask
 from mcpkit.core.settings import RESERVED_PLUGIN_KEYS, PluginSection
 from mcpkit.core.settings.keys import Key, spell
+from mcpkit.core.settings.masking import mask_message
 from mcpkit.core.settings.origins import OriginsOf
 from mcpkit.core.status import PluginRecord
 from mcpkit.core.suggestions import did_you_mean, shortened
-from mcpkit.core.wording import describe_errors
+from mcpkit.core.wording import describe_errors, say_setting
 
 MAX_PROBLEMS = 10
 """Most problems that one message tells."""
@@ -34,7 +38,7 @@ def fill_settings(
         PluginSettingsError: The section does not fit; the message names key and source.
         PluginContractError: What it declares is no model, or takes a key of the host.
     """
-    model = settings_model(record, manager)
+    model = record.settings_model = _settings_model(record, manager)
     values = section.own
     if model is not None:
         return _fill(model, values, record.name, origins)
@@ -47,7 +51,7 @@ def fill_settings(
     return None
 
 
-def settings_model(record: PluginRecord, manager: pluggy.PluginManager) -> type[BaseModel] | None:
+def _settings_model(record: PluginRecord, manager: pluggy.PluginManager) -> type[BaseModel] | None:
     """The model that a plugin declares; None when it takes no settings.
 
     Raises:
@@ -83,24 +87,30 @@ def _fill(
                 f"{_sourced(here, origins)} is no setting of it{did_you_mean(key, known)}",
                 hint=_hint(here, origins) or f"Change [{spell(section)}]",
             )
+    remedy = _hint(section, origins) or f"Change [{spell(section)}]"
     try:
         return model.model_validate(values)
     except ValidationError as exc:
-        found = describe_errors(exc, most=MAX_PROBLEMS)
-        keys = [(*section, *problem.path) for problem in found]
-        problems = [
-            f"{_sourced(key, origins)}: {problem.message}"
-            for key, problem in zip(keys, found, strict=True)
-        ]
-        hints = dict.fromkeys(filter(None, (_hint(key, origins) for key in keys)))
-        raise PluginSettingsError(
-            "; ".join(problems), hint="; ".join(hints) or f"Change [{spell(section)}]"
-        ) from exc
-    except Exception as exc:  # plugin code: a validator may raise anything
-        raise PluginSettingsError(
-            f"Its settings model raised {type(exc).__name__}",
-            hint=_hint(section, origins) or f"Change [{spell(section)}]",
-        ) from exc
+        problems = describe_errors(exc, most=MAX_PROBLEMS, given=values)
+    except Exception as exc:  # noqa: BLE001  # plugin code: a validator may raise anything
+        where = f"{type(exc).__name__} in {_raised_at(exc)}"  # its text may hold the values
+        raise PluginSettingsError(f"Its settings model raised {where}", hint=remedy) from None
+    told = [
+        say_setting(
+            _sourced((*section, *problem.path), origins),
+            mask_message(problem.message, problem.path, values, model),
+        )
+        for problem in problems
+    ]
+    hints = [_hint((*section, *problem.path), origins) for problem in problems]
+    hint = "; ".join(dict.fromkeys(filter(None, hints))) or remedy
+    raise PluginSettingsError("; ".join(told), hint=hint)
+
+
+def _raised_at(error: Exception) -> str:
+    """The place that raised an error: `settings.py:12`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
 
 
 def _sourced(key: Key, origins: OriginsOf) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pydantic import BaseModel
+
 from mcpkit.core.components import Catalogue
 from mcpkit.core.errors import MCPKitError
 
@@ -55,7 +57,8 @@ class PluginRecord:
         import_seconds: Time its import took; None if it was not imported.
         catalogue: What it contributes to the lists.
         plugin: The object registered with pluggy.
-        settings: The filled settings model, or None.
+        settings_model: The settings model that it declares, or None.
+        settings: That model filled, or None.
     """
 
     name: str
@@ -72,6 +75,7 @@ class PluginRecord:
     import_seconds: float | None = None
     catalogue: Catalogue = field(default_factory=Catalogue)
     plugin: Any = field(default=None, repr=False)
+    settings_model: type[BaseModel] | None = field(default=None, repr=False)
     settings: Any = field(default=None, repr=False)
 
     @property
@@ -85,6 +89,13 @@ class PluginRecord:
     def is_slow(self) -> bool:
         """Whether importing it took so long that the operator should know."""
         return self.import_seconds is not None and self.import_seconds >= SLOW_IMPORT
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was imported, so that it is known what settings it takes."""
+        return self.stage not in {Stage.DISCOVER, Stage.IMPORT, Stage.REGISTER} and (
+            self.settings_model is not None or self.stage is not Stage.SETTINGS
+        )
 
     def fail(self, stage: Stage, error: MCPKitError) -> None:
         """Record that the plugin failed; nothing of it is offered from now on."""

@@ -78,15 +78,18 @@ def _tell(pipe: int, word: bytes) -> None:
 
 def describe(inherited: Inherited, *, started: float, connections: int) -> dict[str, object]:
     """How a shared server is, for `mcpkit shared status`."""
+    from mcpkit.core.settings.masking import mask_arguments  # a relay has no need of it
+
     arguments = sys.argv[1:]
     place = arguments.index(OPTION) if OPTION in arguments else len(arguments)
+    command = [*arguments[:place], "--shared", *arguments[place + 2 :]]
     return {
         "pid": os.getpid(),
         "version": mcpkit.__version__,
         "age": round(time.time() - started, 1),
         "connections": connections,
         "directory": os.getcwd(),
-        "command": ["mcpkit", *arguments[:place], "--shared", *arguments[place + 2 :]],
+        "command": ["mcpkit", *mask_arguments(command)],
         "log": inherited.log,
     }
 

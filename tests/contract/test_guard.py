@@ -241,7 +241,7 @@ HTTP = ("serve", "-t", "streamable-http")
             "http.tls_certificate",
         ),
         ((*HTTP, "--host", "no-such-host.invalid"), 1, "without authentication", ""),
-        ((*HTTP, "--port", "99999"), 2, "http.port should be less than", ""),
+        ((*HTTP, "--port", "99999"), 2, "http.port must be at most 65535", ""),
         (("serve", "--set", "auth.api_keys=short"), 2, "shorter than 16", ""),
         ((*HTTP, "--port", "0", "--set", "http.sse_path=/mcp", "-t", "sse"), 1, "'/mcp'", "path"),
     ],

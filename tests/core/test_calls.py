@@ -201,7 +201,7 @@ async def test_a_handler_reads_its_settings_and_state_and_reports_progress(mode:
     ("tool", "arguments", "said"),
     [
         ("add", {}, "first is required"),
-        ("add", {"first": "many"}, "first should be a valid integer"),
+        ("add", {"first": "many"}, "first must be an integer"),
         ("add", {"first": 1, "secnd": 2}, "Did you mean 'second'?"),
         ("refuse", {}, "Ask for something else"),
         ("hang", {}, "did not finish within 0.05 s"),
@@ -260,7 +260,7 @@ async def test_arguments_stay_out_of_the_log(mode: Any, caplog: pytest.LogCaptur
         ),
         (
             lambda client: client.get_prompt("demo_introduce", {"name": "A", "times": "x"}),
-            "times should be a valid integer",
+            "times must be an integer",
         ),
         (lambda client: client.get_prompt("demo_introduce", {"name": "nobody"}), "Name somebody"),
         (lambda client: client.read_resource("demo://moto"), "Did you mean 'demo://motto'?"),

@@ -458,7 +458,7 @@ def test_a_wrong_value_is_named_and_never_shown() -> None:
         {"limit": "hunter2"}, Origin(source="file", name="mcpkit.toml", path="/etc/mcpkit.toml")
     )
 
-    assert "plugins.mine.limit (from mcpkit.toml): should be a valid integer" in error.message
+    assert "plugins.mine.limit (from mcpkit.toml) must be an integer" in error.message
     assert "hunter2" not in error.message
 
 

@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mcpkit.core.settings.section import Section
+from mcpkit.core.settings.section import Section, refuse_too_large
 
 PLUGIN_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 """What a plugin may be called: entry point, settings section and environment are one name."""
@@ -14,7 +14,9 @@ PLUGIN_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 class PluginSection(BaseModel):
     """What the host reads of `plugins.<name>`; every other key belongs to the plugin's model."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     enabled: bool = Field(True, description="Whether the plugin is imported at all")
     strict: bool = Field(False, description="Whether the server refuses to start without it")
@@ -29,6 +31,17 @@ class PluginSection(BaseModel):
     call_threads: int | None = Field(
         None, ge=1, le=1000, description="Worker threads for its sync handlers"
     )
+
+    @field_validator("call_timeout", "call_threads", mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("call_timeout")
+    @classmethod
+    def _not_too_large(cls, value: float | None) -> float | None:
+        refuse_too_large(value)
+        return value
 
     @property
     def own(self) -> dict[str, Any]:

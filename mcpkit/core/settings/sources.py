@@ -27,6 +27,7 @@ from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.user_folders import settings_folder
 
 describe_errors = deferred("mcpkit.core.wording:describe_errors")
+say_setting = deferred("mcpkit.core.wording:say_setting")
 
 MAX_NAMES = 10
 """Most settings that one message names."""
@@ -175,19 +176,20 @@ def _from_command_line(overrides: Mapping[tuple[str, ...], Any]) -> Tree:
 
 
 def _validate(tree: Tree) -> Settings:
+    values = values_of(tree)
     try:
-        return Settings.model_validate(values_of(tree))
+        return Settings.model_validate(values)
     except ValidationError as exc:
-        raise _error(exc, tree) from exc
+        raise _error(exc, values, tree) from exc
 
 
-def _error(error: ValidationError, tree: Tree) -> SettingsError:
+def _error(error: ValidationError, values: Mapping[str, Any], tree: Tree) -> SettingsError:
     """Say what is wrong, where it was set and where to change it; for some of many problems."""
     known = [spell(key) for key in keys_of(Settings)]
     told, hints = [], []
-    for problem in describe_errors(error, most=MAX_NAMES):
+    for problem in describe_errors(error, most=MAX_NAMES, given=values):
         path = shortened(spell(problem.path))
-        text = f"{path} {problem.message}" if path else problem.message
+        text = say_setting(path, problem.message)
         if problem.kind == "extra_forbidden":
             text = f"{path} is no setting{did_you_mean(spell(problem.path), known)}"
         origins = origins_in(tree, problem.path)

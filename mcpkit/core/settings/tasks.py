@@ -54,9 +54,11 @@ class TaskSettings(Section):
     @field_validator("path")
     @classmethod
     def _at_home(cls, path: Path | None) -> Path | None:
-        if path is not None and "\0" in str(path):
+        if path is None:
+            return None
+        if "\0" in str(path):
             raise ValueError("a path cannot hold a null character")
         try:
-            return None if path is None else path.expanduser()
+            return path.expanduser()
         except RuntimeError as exc:
-            raise ValueError(f"the home folder is not known: {exc}") from exc
+            raise ValueError("begins with ~, but the user has no home") from exc

@@ -405,7 +405,7 @@ async def test_without_folders_the_model_learns_what_is_missing() -> None:
         ({"folders": ["/usr/lib", "/var/lib"]}, "two folders are called 'lib'"),
         ({"brave_api_key": "two\nlines"}, "no HTTP header carries"),
         ({"tavily_api_key": "schlüssel"}, "no HTTP header carries"),
-        ({"web_backend": "duckduckgo"}, "should be 'none', 'searxng'"),
+        ({"web_backend": "duckduckgo"}, "must be 'none', 'searxng'"),
     ],
 )
 async def test_wrong_settings_say_what_is_wrong(section: Any, said: str) -> None:

@@ -91,6 +91,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.http_connections",
             "transports.names",
             "transports.sessions",
+            "transports.tls",
         ]
     ),
     frozenset(

@@ -233,7 +233,7 @@ HTTP = ("serve", "-t", "streamable-http")
     [
         (("serve", "-t", "streamble-http"), 2, "Did you mean 'streamable-http'?", "Choose from"),
         ((*HTTP, "--host", "0.0.0.0"), 1, "without authentication", "--allow-unauthenticated"),
-        ((*HTTP, "--tls-certificate", "a.pem"), 2, "go together", "schema"),
+        ((*HTTP, "--tls-certificate", "a.pem"), 2, "tls_key together", "option that sets http"),
         (
             (*HTTP, "--port", "0", "--tls-certificate", "a.pem", "--tls-key", "b.pem"),
             1,

@@ -1,11 +1,15 @@
 """Settings of the network transports: where they listen, for whom, and how much they take."""
 
 import ipaddress
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from mcpkit.core.settings.section import Section
+
+_URL_PATH = re.compile(r"/|(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+/?")
+"""Paths of RFC 3986 without escapes."""
 
 
 def _network(value: str) -> str:
@@ -14,17 +18,34 @@ def _network(value: str) -> str:
     return value
 
 
+def _url_path(value: str) -> str:
+    """Refuse what no request can name, and what starlette would take for a parameter."""
+    if not _URL_PATH.fullmatch(value):
+        raise ValueError("must be the path of a URL, such as /mcp")
+    return value
+
+
+def _folder(value: str) -> str:
+    """Refuse a path that has nothing below it, or everything."""
+    if not value.endswith("/") or value == "/":
+        raise ValueError("must begin and end with /, such as /messages/")
+    return value
+
+
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+
+
 class HttpSettings(Section):
     """Where the network transports listen, and for whom."""
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 takes a free one")
-    path: str = Field("/mcp", pattern=r"^/\S*$", description="Path of streamable HTTP")
-    sse_path: str = Field("/sse", pattern=r"^/\S*$", description="Path of legacy SSE")
-    message_path: str = Field(
-        "/messages/", pattern=r"^/\S*/$", description="Path that SSE clients post to"
+    path: UrlPath = Field("/mcp", description="Path of streamable HTTP")
+    sse_path: UrlPath = Field("/sse", description="Path of legacy SSE")
+    message_path: Annotated[UrlPath, AfterValidator(_folder)] = Field(
+        "/messages/", description="Path that SSE clients post to"
     )
-    websocket_path: str = Field("/ws", pattern=r"^/\S*$", description="Path of WebSocket")
+    websocket_path: UrlPath = Field("/ws", description="Path of WebSocket")
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s]+(/\S*)?$",

@@ -10,10 +10,8 @@ import contextlib
 import logging
 import math
 import socket
-import ssl
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import anyio
 import uvicorn
@@ -33,6 +31,7 @@ from mcpkit.core.transports.http_listener import accepting
 from mcpkit.core.transports.http_protocol import Port
 from mcpkit.core.transports.names import LOOPBACK
 from mcpkit.core.transports.principals import Networks
+from mcpkit.core.transports.tls import tls_context
 
 access_log = deferred("mcpkit.core.transports.access_log:AccessLog")
 
@@ -192,36 +191,6 @@ def refuse_shared_paths(routes: Sequence[BaseRoute]) -> None:
                 f"Several transports or plugins want the path {path!r}",
                 hint="Change http.path, http.sse_path or http.websocket_path",
             )
-
-
-def tls_context(settings: HttpSettings) -> ssl.SSLContext | None:
-    """Load certificate and key, if they are set.
-
-    Raises:
-        ServeError: A file is missing, or certificate and key do not belong together.
-    """
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    for name, path in (("certificate", settings.tls_certificate), ("key", settings.tls_key)):
-        if not Path(path).is_file():
-            raise ServeError(
-                f"The TLS {name} {path!r} does not exist", hint=f"Check http.tls_{name}"
-            )
-    password = settings.tls_key_password
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(
-            settings.tls_certificate,
-            settings.tls_key,
-            # Without one given, OpenSSL would ask at the terminal.
-            password=password.get_secret_value() if password else "",
-        )
-    except (ssl.SSLError, OSError) as exc:
-        raise ServeError(
-            f"The TLS certificate {settings.tls_certificate!r} or its key cannot be used: {exc}",
-            hint="Both must be PEM files that belong together; set http.tls_key_password if needed",
-        ) from exc
-    return context
 
 
 @contextlib.contextmanager

@@ -63,6 +63,7 @@ def test_another_process_with_the_same_id_is_not_the_same(process: subprocess.Po
         new_worker().replace(f":{os.getpid()}-", ":x-"),
         new_worker(),  # of this process: another server may run in it
     ],
+    ids=["empty", "no worker", "separators", "other boot", "no process", "own process"],
 )
 def test_of_other_processes_nothing_is_known(name: str) -> None:
     assert Workers().is_running(name) is None

@@ -103,7 +103,7 @@ def _records(effective: Effective, no_plugins: bool) -> list[PluginRecord]:
     try:
         app = load_app(effective, lenient=True)
     except MCPKitError as exc:  # what is wrong there must not hide what is set
-        click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {exc.message}", err=True)
+        print_line(f"Warning: {exc.message}", err=True)
         return []
     return [record for record in app.records if PLUGIN_NAME.fullmatch(record.name)]
 

@@ -66,18 +66,20 @@ def schema(no_plugins: bool, **options: Any) -> None:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    default=Path("mcpkit.toml"),
-    show_default=True,
-    help="File to write.",
+    help="File to write; mcpkit.toml by default.",
 )
+@click.option("--user", is_flag=True, help="Write your own file, which counts in every folder.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @plugin_options
-def init(output: Path, force: bool, no_plugins: bool, **options: Any) -> None:
+def init(output: Path | None, user: bool, force: bool, no_plugins: bool, **options: Any) -> None:
     """Write a settings file in which every setting is explained and commented out."""
     from mcpkit.core.errors import SettingsError
     from mcpkit.core.own_files import write_own_file
     from mcpkit.core.settings.template import settings_template
 
+    if user and output is not None:
+        raise click.UsageError("--user and --output exclude each other")
+    output = _user_file() if user else output or Path("mcpkit.toml")
     if output.exists() and not force:
         raise SettingsError(
             f"{str(output)!r} exists already", hint="Choose another --output, or say --force"
@@ -90,7 +92,29 @@ def init(output: Path, force: bool, no_plugins: bool, **options: Any) -> None:
         raise SettingsError(
             f"{str(output)!r} cannot be written: {exc.strerror}", hint="Choose another --output"
         ) from exc
-    print_line(f"Wrote {output}; after you have changed it, say: mcpkit trust", err=True)
+    then = "" if user else "; when you have changed it, say: mcpkit trust"
+    print_line(f"Wrote {output}{then}", err=True)
+
+
+def _user_file() -> Path:
+    """The user's settings file, in a folder that is there."""
+    from mcpkit.core.errors import SettingsError
+    from mcpkit.core.settings.files import FILE
+    from mcpkit.core.user_folders import settings_folder
+
+    folder = settings_folder()
+    if folder is None:
+        raise SettingsError(
+            "You have no folder for settings", hint="Set HOME or XDG_CONFIG_HOME, or use --output"
+        )
+    try:
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise SettingsError(
+            f"{folder!r} cannot be made: {exc.strerror}",
+            hint="Set XDG_CONFIG_HOME, or use --output",
+        ) from exc
+    return Path(folder, FILE)
 
 
 def _records(effective: Effective, no_plugins: bool) -> list[PluginRecord]:

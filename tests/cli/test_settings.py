@@ -89,6 +89,21 @@ def test_settings_are_shown_with_their_origins_and_without_secrets(
     assert re.search(r"plugins\.vault\.accounts\.main\.user +\*+ +named\.toml", table.stdout)
 
 
+def test_a_file_of_the_users_own_counts_in_every_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    made = run("settings", "init", "--user", "--no-plugins")
+    path = tmp_path / "config/mcpkit/mcpkit.toml"
+    path.write_text(path.read_text().replace("#port = 8000", "port = 9"))
+    shown = run("settings", "show", "--json", "--no-plugins")
+
+    assert str(path) in made.stderr
+    assert json.loads(shown.stdout)["http.port"] == {"value": 9, "origin": str(path)}
+    assert run("settings", "init", "--user", "-o", "x").returncode == 2
+
+
 def test_a_section_of_no_plugin_is_shown_masked_and_warned_of(run: Run) -> None:
     shown = run("settings", "show", "--json", "--set", f"plugins.wether.units={SECRET}")
 

@@ -1,7 +1,6 @@
 """Wheels in a clean environment: installing adds, uninstalling removes; the template's too."""
 
 import json
-import os
 import subprocess
 import sys
 import sysconfig
@@ -11,36 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, once
+from tests.conftest import ROOT
+from tests.packaging.conftest import BUNDLED, execute
 
 pytestmark = pytest.mark.packaging
 
 RUFF = Path(sys.executable).with_name("ruff")
-BUNDLED = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
-
-
-def execute(*command: object, cwd: Path | None = None) -> str:
-    """Run a command to its end and return its stdout; fail with what it said."""
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=kept, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheels of mcpkit and the bundled plugins."""
-
-    def build(folder: Path) -> None:
-        for project in (ROOT, *BUNDLED):
-            execute(
-                *(sys.executable, "-m", "build", "--wheel", "--no-isolation"),
-                *("--outdir", folder, project),
-            )
-
-    return once("wheels", tmp_path_factory, build)
 
 
 class Environment:

@@ -46,7 +46,13 @@ def notes(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(notes: Path, tmp_path: Path) -> dict[str, Any]:
     """Settings of the plugin for that folder."""
-    return {"folders": [str(notes)], "index_path": str(tmp_path / "index.sqlite")}
+    return {
+        "folders": [str(notes)],
+        "index_path": str(tmp_path / "index.sqlite"),
+        "first_index_wait": 60,  # a busy machine is no reason to fail
+        "refresh_wait": 60,
+        "search_timeout": 60,
+    }
 
 
 @dataclass

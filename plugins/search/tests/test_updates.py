@@ -47,7 +47,7 @@ async def status_of(client: mcp.Client) -> dict[str, Any]:
 
 @pytest.mark.parametrize("at_start", [True, False])
 async def test_the_first_search_waits_for_the_index(settings: Any, at_start: bool) -> None:
-    settings |= {"index_at_start": at_start, "first_index_wait": 60}
+    settings |= {"index_at_start": at_start}
     async with searching(settings) as client:
         found = await search(client, "wooden boat")
 
@@ -55,7 +55,6 @@ async def test_the_first_search_waits_for_the_index(settings: Any, at_start: boo
 
 
 async def test_a_search_sees_what_was_written_before_it(settings: Any, notes: Path) -> None:
-    settings |= {"first_index_wait": 60, "refresh_wait": 60}
     async with searching(settings) as client:
         before = await search(client, "zebra")
         (notes / "new.md").write_text("A zebra", "utf-8")
@@ -75,7 +74,6 @@ async def test_a_search_sees_what_was_written_before_it(settings: Any, notes: Pa
 
 
 async def test_a_change_that_keeps_size_and_time_is_seen(settings: Any, notes: Path) -> None:
-    settings |= {"first_index_wait": 60, "refresh_wait": 60}
     page = notes / "new.md"
     page.write_text("zebra", "utf-8")
     before = page.stat()
@@ -89,7 +87,7 @@ async def test_a_change_that_keeps_size_and_time_is_seen(settings: Any, notes: P
 
 
 async def test_a_search_does_not_wait_longer_than_told(settings: Any, notes: Path) -> None:
-    settings |= {"first_index_wait": 60, "refresh_wait": 0.3}
+    settings |= {"refresh_wait": 0.3}
     async with searching(settings) as client:
         await search(client, "boat")
         (notes / "odd.pdf").write_bytes(many_pages())
@@ -102,7 +100,7 @@ async def test_a_search_does_not_wait_longer_than_told(settings: Any, notes: Pat
 
 
 async def test_searches_may_look_for_no_changes(settings: Any, notes: Path) -> None:
-    settings |= {"first_index_wait": 60, "refresh_wait": 0}
+    settings |= {"refresh_wait": 0}
     async with searching(settings) as client:
         await search(client, "zebra")
         (notes / "new.md").write_text("A zebra", "utf-8")
@@ -128,7 +126,7 @@ async def test_skipped_files_are_named_with_the_reason(settings: Any, notes: Pat
         (notes / name).write_bytes(data)
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(notes / "socket.md"))
-    async with searching({**settings, "max_file_size": 1000, "first_index_wait": 60}) as client:
+    async with searching({**settings, "max_file_size": 1000}) as client:
         found = await search(client, "wooden boat")
         status = await status_of(client)
         (notes / "broken.pdf").unlink()
@@ -162,7 +160,7 @@ async def test_a_file_that_could_not_be_read_is_tried_again_when_asked(
     settings: Any, notes: Path
 ) -> None:
     (notes / "odd.pdf").write_bytes(many_pages())
-    settings |= {"read_timeout": 1, "first_index_wait": 60, "refresh_wait": 60}
+    settings |= {"read_timeout": 1}
     async with searching(settings) as client:
         await search(client, "boat")
         begun = time.process_time()
@@ -183,7 +181,7 @@ async def test_a_file_that_could_not_be_read_is_tried_again_when_asked(
 async def test_only_so_many_files_are_indexed(settings: Any, notes: Path) -> None:
     for number in range(10):
         (notes / f"a{number}.md").write_text(f"zebra {number}", "utf-8")
-    async with searching({**settings, "max_files": 4, "first_index_wait": 60}) as client:
+    async with searching({**settings, "max_files": 4}) as client:
         found, _ = await search(client, "zebra")
         status = await status_of(client)
 
@@ -197,7 +195,7 @@ HEAVY = "the boat and the sea and a b c d e f g h i j k l m n o p " * 2000
 async def test_a_search_that_takes_too_long_is_interrupted(settings: Any, notes: Path) -> None:
     for number in range(20):
         (notes / f"{number}.md").write_text(HEAVY, "utf-8")
-    settings |= {"first_index_wait": 60, "search_timeout": 0.5, "max_searches": 1}
+    settings |= {"search_timeout": 0.5, "max_searches": 1}
     query = " ".join(f"{letter}*" for letter in "abcdefghijklmnop") + ' "' + "the " * 40 + '"'
     async with searching(settings) as client:
         await search(client, "wooden")
@@ -215,7 +213,7 @@ async def test_many_searches_leave_the_threads_of_others_alone(settings: Any, no
         (notes / f"{number}.md").write_text(HEAVY, "utf-8")
     query = " ".join("abcdefghijklmnop")
     others = []
-    async with searching({**settings, "first_index_wait": 60}) as client:
+    async with searching(settings) as client:
         await search(client, "wooden")
         async with anyio.create_task_group() as tasks:
             for _ in range(42):
@@ -230,7 +228,7 @@ async def test_many_searches_leave_the_threads_of_others_alone(settings: Any, no
 
 async def test_the_index_is_the_users_own(settings: Any, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "cache"
-    settings |= {"index_path": str(folder / "index.sqlite"), "first_index_wait": 60}
+    settings |= {"index_path": str(folder / "index.sqlite")}
     async with searching(settings) as client:
         await search(client, "boat")
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
@@ -244,12 +242,44 @@ async def test_the_index_is_the_users_own(settings: Any, tmp_path: Path) -> None
     assert set(modes.values()) | again == {0o600}
 
 
+async def test_the_default_folder_is_private_and_kept_tidy(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / "mcpkit" / "search"
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    for name, days in {"used.sqlite": 80, "unused.sqlite": 100, "unused.sqlite-wal": 100}.items():
+        (folder / name).write_bytes(b"")
+        os.utime(folder / name, (time.time() - days * 86_400,) * 2)
+    del settings["index_path"]
+    async with searching(settings) as client:
+        found = await search(client, "wooden boat")
+        left = {file.name for file in folder.glob("*.sqlite*") if len(file.stem) < 16}
+
+    assert found == (["notes/plan.md"], False)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert left == {"used.sqlite"}
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+async def test_an_index_path_that_is_no_file_is_told(settings: Any, make: Any) -> None:
+    make(Path(settings["index_path"]))
+    async with searching(settings) as client:
+        with anyio.fail_after(20):
+            result = await client.call_tool("search_documents", {"query": "boat"})
+        status = await status_of(client)
+
+    assert result.is_error
+    assert "cannot be used" in result.content[0].text  # type: ignore[union-attr]
+    assert "cannot be used" in status["problem"]
+
+
 async def test_an_index_of_another_version_is_built_again_without_a_word(
     settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     from .test_documents import other_version
 
-    settings |= {"first_index_wait": 60}
     async with searching(settings) as client:
         await search(client, "boat")
     other_version(Path(settings["index_path"]))

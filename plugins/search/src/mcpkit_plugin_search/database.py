@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,6 +55,9 @@ BROKEN = frozenset(
 STEPS = 20_000
 """Steps of SQLite's virtual machine between two looks whether to go on: about a millisecond."""
 
+UNUSED = 90 * 86_400.0
+"""Seconds after which an index in the default folder that no server has used is deleted."""
+
 BUSY = 10.0
 """Seconds to wait for another server that writes."""
 
@@ -82,10 +86,13 @@ class Database:
 
     Args:
         path: Where it is, or is to be made.
+        is_default: Whether its folder is for indexes alone: it is made private, and indexes that
+            no server has used for a long time are deleted from it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_default: bool = False) -> None:
         self.path = path
+        self._is_default = is_default
         self._checked = False
 
     def prepare(self) -> None:
@@ -144,7 +151,10 @@ class Database:
 
     def _make_private(self) -> None:
         """Let nobody else read the texts of the documents: neither the file nor its folder."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._is_default and folder.stat().st_mode & 0o077:
+            folder.chmod(0o700)
         if not self.path.exists():
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         for file in self._files():
@@ -161,14 +171,25 @@ class Database:
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise BrokenIndexError(f"The index {self.path} is broken ({verdict})")
+        os.utime(self.path)
+        if self._is_default:
+            self._delete_unused()
         self._checked = True
+
+    def _delete_unused(self) -> None:
+        """Delete indexes of other settings that no server has used for a long time."""
+        for file in self.path.parent.glob("*.sqlite*"):
+            if file not in self._files() and file.stat().st_mtime < time.time() - UNUSED:
+                file.unlink(missing_ok=True)
 
     def _check_ours(self) -> None:
         """Make sure that what may be thrown away is an index, or nothing yet."""
         header = b""
-        if self.path.exists() and not self.path.is_file():
-            raise UnusableIndexError(f"{self.path} is not a regular file")
         if self.path.exists():
+            if not self.path.is_file():
+                raise UnusableIndexError(f"{self.path} is not a regular file")
+            if hasattr(os, "geteuid") and self.path.stat().st_uid not in {os.geteuid(), 0}:
+                raise UnusableIndexError(f"{self.path} belongs to another user")
             with self.path.open("rb") as file:
                 header = file.read(100)
         if header and int.from_bytes(header[68:72]) != APPLICATION:

@@ -28,7 +28,7 @@ def default_path(settings: SearchSettings) -> Path:
     """The index file in the user's cache folder, one for each choice of documents."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     chosen = settings.model_dump_json(include=CONTENT)
-    return cache / "mcpkit" / f"search-{sha256(chosen.encode()).hexdigest()[:16]}.sqlite"
+    return cache / "mcpkit" / "search" / f"{sha256(chosen.encode()).hexdigest()[:16]}.sqlite"
 
 
 class Index:

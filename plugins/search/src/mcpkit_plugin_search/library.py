@@ -21,7 +21,7 @@ from .database import BrokenIndexError, Database, UnusableIndexError
 from .files import Files, SkippedFile
 from .finding import Hit, Question
 from .index import Index, default_path
-from .indexing import Changes, Indexing, Progress
+from .indexing import Changes, Indexing, Progress, StoppedError
 from .query import parse
 from .reader import Reader, ReaderError, ReadLimits
 from .settings import SearchSettings
@@ -94,7 +94,9 @@ class Library:
         self.updates = Updates(self._work)
         self._settings = settings
         self._files = Files(settings)
-        self._database = Database(settings.index_path or default_path(settings))
+        self._database = Database(
+            settings.index_path or default_path(settings), is_default=settings.index_path is None
+        )
         self._index = Index(self._database)
         self._indexing = Indexing(settings, self._index)
         self._asking = WorkerThreads(settings.max_searches)
@@ -151,10 +153,15 @@ class Library:
 
     async def read(self, path: str) -> Text | None:
         """Read one document; None when there is none of that path."""
+        limits = ReadLimits(seconds=self._settings.read_timeout, memory=self._settings.read_memory)
+        reader = Reader(limits)
         try:
-            return await self._reading.run(lambda: self._read(path))
+            return await self._reading.run(lambda: self._read(path, reader))
         except (RefusedError, UnreadableError, OSError):
             return None
+        except BaseException:
+            reader.close()  # cancelled: the thread returns
+            raise
 
     async def paths(self, part: str, limit: int) -> list[str]:
         """Paths that contain some text.
@@ -221,11 +228,9 @@ class Library:
         finally:
             stopped.set()  # after a time-out or a cancellation, the thread returns soon
 
-    def _read(self, path: str) -> Text:
-        content = self._files.read(path)
-        limits = ReadLimits(seconds=self._settings.read_timeout, memory=self._settings.read_memory)
-        with Reader(limits) as reader:
-            return reader.read(content)
+    def _read(self, path: str, reader: Reader) -> Text:
+        with reader:
+            return reader.read(self._files.read(path))
 
     def _work(self, progress: Progress, retry: bool) -> Changes:
         """Do one run, in the worker thread."""
@@ -236,6 +241,12 @@ class Library:
         except (UnusableIndexError, ReaderError) as exc:
             self.problem = str(exc)
             logger.warning("%s", exc)
+            raise
+        except StoppedError:
+            raise
+        except Exception as exc:
+            self.problem = f"Indexing failed: {type(exc).__name__}"
+            logger.exception("Indexing failed")
             raise
         self.problem = None
         self.indexed_at = datetime.now(UTC)

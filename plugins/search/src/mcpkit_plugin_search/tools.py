@@ -1,18 +1,13 @@
 """Search for mcpkit: the operator's own documents, offline, and the web."""
 
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
-import anyio
-import httpx2
 from mcp_types import CompletionArgument, ToolAnnotations
 from pydantic import Field
 
-from mcpkit import Context, Health, Plugin, ResourceNotFoundError, ToolError
+from mcpkit import Context, Health, Plugin, ResourceError, ResourceNotFoundError, ToolError
 
 from .answers import (
     Document,
@@ -22,52 +17,36 @@ from .answers import (
     Status,
     WebResults,
 )
-from .backends import choose
 from .database import UnusableIndexError
 from .library import Library, LibraryStatus, SearchTimeoutError
 from .query import MAX_LENGTH, QueryError
 from .reader import ReaderError
 from .settings import SearchSettings
-from .web import WebLimits, WebSearch, WebSearchError
+from .state import State, lacks, opened
+from .web import WebSearchError
 
 __all__ = ["plugin"]
-
-logger = logging.getLogger(__name__)
-
-NO_FOLDERS = (
-    "No folders are searched here. The operator sets plugins.search.folders to the paths of folders"
-)
-CONNECTIONS = 8
-"""Web searches under way at once."""
 
 SKIPPED_FILES = 50
 """Skipped files that `search_status` names."""
 
-NO_WEB = (
-    "Web search is not set up here. The operator sets plugins.search.web_backend to searxng, brave "
-    "or tavily, with its URL or key"
+NO_FOLDERS = (
+    "No folders are searched here. The operator sets plugins.search.folders to the paths of folders"
 )
-
-TOO_SLOW = (
-    "Searching the user's documents took too long: use fewer and rarer words, or try again later"
-)
-NO_READER = "The user's documents cannot be read now; the operator finds the reason in the log"
 NO_INDEX = (
     "The user's documents cannot be searched now: their index cannot be used. The operator finds "
     "the reason in the log and at /readyz"
 )
-
-
-@dataclass(frozen=True)
-class State:
-    """State of the plugin; each part is None when it is not set up."""
-
-    library: Library | None
-    web: WebSearch | None
-
+NO_READER = "The user's documents cannot be read now; the operator finds the reason in the log"
+NO_WEB = (
+    "Web search is not set up here. The operator sets plugins.search.web_backend to searxng, brave "
+    "or tavily, with its URL or key"
+)
+TOO_SLOW = (
+    "Searching the user's documents took too long: use fewer and rarer words, or try again later"
+)
 
 SearchContext = Context[SearchSettings, State]
-
 
 plugin = Plugin(
     settings=SearchSettings,
@@ -77,21 +56,9 @@ plugin = Plugin(
 
 
 @plugin.lifespan
-@asynccontextmanager
-async def lifespan(settings: SearchSettings) -> AsyncIterator[State]:
-    """Open the index and the HTTP client; the index is brought up to date in the background."""
-    library = Library(settings) if settings.folders else None
-    backend = choose(settings)
-    if settings.missing_for_web is not None:
-        logger.warning("Web search is off: %s", _lacks(settings))
-    connections = httpx2.Limits(max_connections=CONNECTIONS)
-    async with httpx2.AsyncClient(timeout=settings.timeout, limits=connections) as http:
-        web = None if backend is None else WebSearch(backend, http, _web_limits(settings))
-        async with anyio.create_task_group() as tasks:
-            if library is not None:
-                tasks.start_soon(library.serve)
-            yield State(library, web)
-            tasks.cancel_scope.cancel()
+def lifespan(settings: SearchSettings) -> AbstractAsyncContextManager[State]:
+    """The index and the HTTP client; the index is brought up to date in the background."""
+    return opened(settings)
 
 
 @plugin.tool(
@@ -152,7 +119,7 @@ async def web(
     """Search the web, and get titles, addresses and snippets of pages."""
     if ctx.state.web is None:
         lacking = ctx.settings.missing_for_web is not None
-        raise ToolError(_lacks(ctx.settings) if lacking else NO_WEB)
+        raise ToolError(lacks(ctx.settings) if lacking else NO_WEB)
     try:
         found = await ctx.state.web.search(query, count)
     except WebSearchError as exc:
@@ -218,16 +185,19 @@ async def status(ctx: SearchContext) -> Status:
     )
 
 
-@plugin.resource("search://documents/{+path}", mime_type="text/plain")
+@plugin.resource("search://documents/{+path}", title="Document", mime_type="text/plain")
 async def document(path: str, ctx: SearchContext) -> str:
     """The text of one document, by the path that search returned."""
-    text = await ctx.state.library.read(path) if ctx.state.library else None
+    try:
+        text = await ctx.state.library.read(path) if ctx.state.library else None
+    except ReaderError as exc:
+        raise ResourceError(NO_READER) from exc
     if text is None:
         raise ResourceNotFoundError(f"There is no document {path!r}; search_documents finds them")
     return text.body
 
 
-@plugin.prompt()
+@plugin.prompt(title="Research with citations")
 def research(
     topic: Annotated[str, Field(description="What to find out")],
     depth: Annotated[str, Field(description="quick or thorough")] = "quick",
@@ -268,25 +238,12 @@ def mcpkit_eager(settings: SearchSettings) -> bool:
 def mcpkit_health(settings: SearchSettings, state: State) -> Health:
     """How the index is, and whether web searches have a backend."""
     library = state.library
-    lacking = _lacks(settings) if settings.missing_for_web is not None else None
+    lacking = lacks(settings) if settings.missing_for_web is not None else None
     if library is None:
         return Health(ready=lacking is None, message=lacking or "No folders are set")
     data = {"documents": library.documents, "indexing": library.is_indexing}
     problem = library.problem or lacking
     return Health(ready=problem is None, message=problem or "", data=data)
-
-
-def _lacks(settings: SearchSettings) -> str:
-    return (
-        f"web_backend {settings.web_backend!r} needs plugins.search.{settings.missing_for_web}, "
-        "which the operator sets"
-    )
-
-
-def _web_limits(settings: SearchSettings) -> WebLimits:
-    return WebLimits(
-        seconds=settings.timeout, max_bytes=settings.max_response_bytes, retries=settings.retries
-    )
 
 
 def _library(ctx: SearchContext) -> Library:

@@ -99,6 +99,20 @@ async def test_a_search_does_not_wait_longer_than_told(settings: Any, notes: Pat
     assert took < 5
 
 
+async def test_a_slow_file_keeps_no_other_waiting(settings: Any, notes: Path) -> None:
+    for name in ("a", "m", "z"):
+        (notes / f"{name}.pdf").write_bytes(many_pages())
+        (notes / f"{name}.md").write_text("zebra", "utf-8")
+    settings |= {"read_timeout": 60, "first_index_wait": 0.1}
+    found: tuple[list[str], bool] = ([], True)
+    async with searching(settings) as client:
+        with anyio.fail_after(50):
+            while len(found[0]) < 3:
+                found = await search(client, "zebra")
+
+    assert found == (["notes/a.md", "notes/m.md", "notes/z.md"], True)
+
+
 async def test_searches_may_look_for_no_changes(settings: Any, notes: Path) -> None:
     settings |= {"refresh_wait": 0}
     async with searching(settings) as client:

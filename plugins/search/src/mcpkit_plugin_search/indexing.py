@@ -16,7 +16,7 @@ from .index import Index
 from .passages import Document
 from .reader import Reader, ReaderClosedError, ReadLimits
 from .settings import SearchSettings
-from .texts import UnreadableError
+from .texts import UnreadableError, is_slow
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ BATCH = 25
 
 BATCH_TEXT = 1_000_000
 """Characters from which on a transaction takes no further document."""
+
+BATCH_SECONDS = 0.5
+"""Seconds that a document waits at most for others of its transaction to be read."""
 
 LOG_INTERVAL = 5.0
 """Seconds between lines of the log that tell how far a run has come."""
@@ -142,19 +145,23 @@ class Indexing:
 
     def _read(self, stale: list[FoundFile], progress: Progress, changes: Changes) -> None:
         limits = ReadLimits(seconds=self._settings.read_timeout, memory=self._settings.read_memory)
+        # Quick ones first, so that a slow one keeps few others waiting.
+        queue = sorted(stale, key=lambda item: is_slow(item.path))
         told = time.monotonic()
         with Reader(limits) as self._reader:
             batch = _Batch()
-            for done, item in enumerate(stale, start=1):
+            for done, item in enumerate(queue):
                 self._check()
-                batch.add(item, self._read_one(item))
-                if batch.is_full or done == len(stale):
+                if batch.is_full or is_slow(item.path):
                     changes.added += batch.write(self._index)
-                    progress(done, len(stale))
+                    progress(done, len(queue))
                     batch = _Batch()
+                batch.add(item, self._read_one(item))
                 if time.monotonic() - told > LOG_INTERVAL:
                     told = time.monotonic()
-                    logger.info("Indexing: %d of %d documents", done, len(stale))
+                    logger.info("Indexing: %d of %d documents", done, len(queue))
+            changes.added += batch.write(self._index)
+            progress(len(queue), len(queue))
 
     def _read_one(self, item: FoundFile) -> Document | str:
         """The document in a file, or the reason why there is none."""
@@ -180,10 +187,13 @@ class _Batch:
     read: list[tuple[FoundFile, Document]] = field(default_factory=list)
     skipped: list[tuple[SkippedFile, str]] = field(default_factory=list)
     size: int = 0
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def is_full(self) -> bool:
-        return len(self.read) + len(self.skipped) >= BATCH or self.size >= BATCH_TEXT
+        count = len(self.read) + len(self.skipped)
+        is_old = time.monotonic() - self.begun >= BATCH_SECONDS
+        return count >= BATCH or self.size >= BATCH_TEXT or (count > 0 and is_old)
 
     def add(self, item: FoundFile, document: Document | str) -> None:
         if isinstance(document, str):
@@ -195,6 +205,8 @@ class _Batch:
 
     def write(self, index: Index) -> int:
         """Write them; returns how many documents there are."""
+        if not self.read and not self.skipped:
+            return 0
         index.remove(file.path for file, _ in self.skipped)
         index.skip(self.skipped, [item.path for item, _ in self.read])
         index.put(self.read)

@@ -68,6 +68,11 @@ class Content:
         return self.suffix not in HTML | PDF
 
 
+def is_slow(name: str) -> bool:
+    """Whether reading such a file may take seconds."""
+    return name.lower().endswith(".pdf")
+
+
 def missing_for(name: str) -> str | None:
     """What has to be installed to read such a file; None when nothing is missing."""
     if name.lower().endswith(".pdf") and not _has_pypdf():

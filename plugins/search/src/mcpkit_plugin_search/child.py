@@ -10,10 +10,10 @@ the whole text, or each passage as it is quoted and as it is searched.
 
 import contextlib
 import json
-import math
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -82,13 +82,13 @@ def _read(content: Content, what: str) -> tuple[str, list[str]]:
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: float) -> Any:
-    """End this process later than the parent would, in case the parent is gone."""
+def _time_limit(seconds: float) -> Iterator[None]:
+    """End this process by a signal after some processor time, whatever it is doing."""
     if sys.platform != "win32":
-        signal.alarm(math.ceil(seconds) + 1)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
     yield
     if sys.platform != "win32":
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def limit(memory: int) -> None:

@@ -8,6 +8,7 @@ file gets a new one.
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -34,9 +35,15 @@ ENVIRONMENT = (
 )
 """Variables that an interpreter may need to start; keys and tokens are not among them."""
 
+PATIENCE = 3.0
+"""Time that a file may take by the clock, in times of its processor time: machines are busy."""
+
 STARTUP = 30.0
 """Seconds that the process may take to start."""
 
+
+OUT_OF_TIME = -getattr(signal, "SIGPROF", 0) or None
+"""Exit code of a process that has used up its processor time."""
 
 SMALL = 100_000
 """Bytes of plain text that are read right here: that takes less time than starting a process."""
@@ -55,7 +62,7 @@ class ReadLimits:
     """Limits for one file.
 
     Attributes:
-        seconds: Longest time.
+        seconds: Longest processor time; `PATIENCE` times as long by the clock.
         memory: Most memory of the process, in bytes.
     """
 
@@ -126,7 +133,7 @@ class Reader:
                 self._dispose(process)
 
     def _reason(self, process: "subprocess.Popen[bytes]", watch: "_Watch") -> str:
-        if watch.expired:
+        if watch.expired or process.returncode == OUT_OF_TIME:
             return f"reading it takes longer than {self._limits.seconds:g} s (read_timeout)"
         return f"reading it ended the process (exit code {process.returncode})"
 
@@ -134,7 +141,7 @@ class Reader:
         """Title and texts, from the process."""
         with self._turn:
             process = self._running()
-            watch = _Watch(process, self._limits.seconds)
+            watch = _Watch(process, PATIENCE * self._limits.seconds)
             try:
                 header, texts = self._exchange(process, content, what)
             except (OSError, EOFError, ValueError) as exc:

@@ -59,7 +59,11 @@ class SearchSettings(PluginSettings):
         description="Encoding of text that is not Unicode, such as windows-1251 or shift_jis",
     )
     read_timeout: float = Field(
-        10.0, gt=0, le=600, description="Seconds that reading one file may take"
+        10.0,
+        gt=0,
+        le=600,
+        description="Seconds of processor time that reading one file may take; three times as long "
+        "by the clock",
     )
     read_memory: int = Field(
         1_000_000_000,

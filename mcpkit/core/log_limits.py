@@ -33,7 +33,8 @@ class _Window:
 class LogLimit(logging.Filter):
     """Lets the first `MOST` records of each kind through in a window, and counts the rest.
 
-    Records are of one kind if their messages are the same before arguments are filled in.
+    Records are of one kind if their messages are the same before arguments are filled in. Errors
+    are not limited.
     """
 
     def __init__(self) -> None:
@@ -42,8 +43,8 @@ class LogLimit(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is logged."""
-        if getattr(record, _COUNT, False):
-            return True
+        if record.levelno >= logging.ERROR or getattr(record, _COUNT, False):
+            return True  # an error is one of the server: each may be another
         kind = str(record.msg)
         window = self._windows.get(kind)
         if window is None:

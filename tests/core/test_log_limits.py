@@ -28,13 +28,21 @@ def test_of_each_kind_a_few_are_logged(caplog: pytest.LogCaptureFixture) -> None
 def test_the_rest_is_counted_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
     with limited([NAME]):
         for number in range(MOST + 3):
-            logger.error("Refused %d", number)
+            logger.warning("Refused %d", number)
 
     last = caplog.records[-1]
     assert last.getMessage() == f"3 more like this within 0 s: Refused {MOST + 2}"
-    assert last.levelno == logging.ERROR
+    assert last.levelno == logging.WARNING
     logger.warning("Refused %d", 0)  # the limit has gone
     assert messages(caplog)[-1] == "Refused 0"
+
+
+def test_errors_are_not_limited(caplog: pytest.LogCaptureFixture) -> None:
+    with limited([NAME]):
+        for number in range(MOST + 3):
+            logger.error("Failed %d", number)
+
+    assert messages(caplog) == [f"Failed {number}" for number in range(MOST + 3)]
 
 
 def test_after_a_while_a_kind_is_new(

@@ -23,7 +23,7 @@ KEY = "k" * 20
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the tasks are kept."""
+    """The file of tasks."""
     return tmp_path / "tasks.sqlite"
 
 

@@ -14,7 +14,7 @@ PARTS = [b'{"result":', b"1" * (3 * PIECE + 7), b"", b"}"]
 
 
 class Sent:
-    """What a response sent, and what others did meanwhile."""
+    """Keeps what a response sent, and counts the turns of others."""
 
     def __init__(self) -> None:
         self.events: list[MutableMapping[str, Any]] = []

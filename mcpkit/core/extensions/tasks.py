@@ -31,7 +31,7 @@ from mcpkit.core.tasks.running import Tasks
 ResultT = TypeVar("ResultT")
 
 OUTCOMES: Mapping[TaskStatus, str] = {"completed": "result", "failed": "error"}
-"""Where the outcome stands in the answer, by how the task ended."""
+"""Members of the answer that hold the outcome, by final status."""
 
 
 class TaskParams(types.RequestParams):
@@ -47,7 +47,7 @@ class TaskUpdateParams(TaskParams):
 
 
 def can_follow(request: ServerRequestContext[Any, Any]) -> bool:
-    """Whether the client of a request follows tasks, as it says with each request."""
+    """Tell if the client of a request follows tasks, as it says with each request."""
     if request.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         return False
     capabilities = request.session.client_capabilities
@@ -55,7 +55,7 @@ def can_follow(request: ServerRequestContext[Any, Any]) -> bool:
 
 
 def becomes_task(component: Component, request: ServerRequestContext[Any, Any]) -> bool:
-    """Whether a call of a tool may become a task.
+    """Decide if a call of a tool may become a task.
 
     Raises:
         MCPError: It must, and the client does not follow tasks (-32021).

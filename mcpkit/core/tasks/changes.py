@@ -1,4 +1,4 @@
-"""How a task may change: each function tells what its record becomes, or None for no change."""
+"""Changes of tasks: each function returns what a record becomes, or None for no change."""
 
 from __future__ import annotations
 

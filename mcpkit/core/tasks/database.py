@@ -60,7 +60,7 @@ File = tuple[int, int]
 
 
 def location(path: Path | None) -> Path:
-    """Where tasks are kept: by default in the user's state folder.
+    """The path of the file: by default in the user's state folder.
 
     Raises:
         TaskStoreError: There is no such folder, or no working directory.
@@ -121,7 +121,7 @@ class Database:
 
     @property
     def is_readable(self) -> bool:
-        """Whether it has been prepared, now or earlier."""
+        """True once the file has been prepared, now or earlier."""
         return self._file is not None
 
     @contextmanager
@@ -226,7 +226,7 @@ class Database:
                 path.chmod(0o600)
 
     def _is_prepared(self, connection: sqlite3.Connection) -> bool:
-        """Whether the tables are there; refuses the file of another program or newer version."""
+        """Look for the tables; refuse the file of another program or of a newer version."""
         connection.execute("BEGIN")  # another process may make the tables just now
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -1,8 +1,8 @@
-"""Failover: tasks go on in memory while the file that keeps them fails.
+"""Failover: a task store that goes on in memory while the one behind it fails.
 
-The tasks of this process are never lost to a full disk, a lock that is held too long or a damaged
-record: what cannot be written is kept in memory, answered from there, and written later. Tasks of
-other processes are not taken over: a request about one fails until the file can be used again.
+A full disk, a lock that is held too long or a damaged record costs no task of this process: what
+cannot be written is kept in memory, answered from there, and written later. Tasks of other
+processes are not taken over: a request about one fails until the file can be used again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class OpenableTaskStore(TaskStore, Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be read."""
+        """True if it can be read."""
         ...
 
     async def open(self) -> None:

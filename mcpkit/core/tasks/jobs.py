@@ -205,7 +205,7 @@ class Job:
         return taken
 
     def _outcome(self) -> tuple[TaskStatus, bytes]:
-        """How the task ends, and its outcome as JSON; in a thread, as it may be large."""
+        """The final status, and the outcome as JSON; in a thread, as it may be large."""
         if isinstance(self.error, MCPError):
             error = encode(_wire(self.error.error))
             if len(error) <= self._settings.largest_result:

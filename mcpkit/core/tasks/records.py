@@ -13,7 +13,7 @@ from mcpkit.core.encoding import encode
 TaskStatus = Literal["working", "input_required", "completed", "failed", "cancelled"]
 
 TERMINAL: frozenset[TaskStatus] = frozenset({"completed", "failed", "cancelled"})
-"""What a task that is over is."""
+"""The final statuses: a task that has one does not change any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class TaskRecord:
 
     @property
     def is_over(self) -> bool:
-        """Whether it will not change any more."""
+        """True if the task does not change any more."""
         return self.status in TERMINAL
 
     @property
@@ -77,7 +77,7 @@ def load(raw: Any) -> TaskRecord | None:
 
 
 Change = Callable[[TaskRecord], TaskRecord | None]
-"""What a task becomes; None to leave it as it is.
+"""Returns what a record becomes; None to leave it as it is.
 
 It may run in any thread and more than once, and what it raises reaches whoever asked for it.
 """

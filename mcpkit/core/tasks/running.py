@@ -165,7 +165,7 @@ class Tasks:
         await self.store.sweep()
 
     async def _is_gone(self, worker: str) -> bool:
-        """Whether another process has ended, as far as can be known."""
+        """Tell if another process has ended, as far as can be known."""
         is_running = self._workers.is_running(worker)
         if is_running is not None:
             return not is_running

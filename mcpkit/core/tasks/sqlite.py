@@ -71,7 +71,7 @@ class SqliteTaskStore:
 
     @property
     def is_open(self) -> bool:
-        """Whether the file can be read."""
+        """True if the file can be read."""
         return self._database is not None and self._database.is_readable
 
     async def put(self, record: TaskRecord, outcome: bytes | None = None) -> None:

@@ -40,7 +40,7 @@ class Workers:
         self._heard: dict[str, tuple[float, float]] = {}
 
     def is_running(self, worker: str) -> bool | None:
-        """Whether the process of a worker runs; None when that cannot be known."""
+        """Look up the process of a worker; None when that is not possible."""
         place, _, rest = worker.partition(":")
         pid, _, started = rest.partition(":")[0].partition("-")
         if not place or place != _place() or not pid.isdecimal() or int(pid) == os.getpid():
@@ -48,7 +48,7 @@ class Workers:
         return _started(int(pid)) == started
 
     def is_gone(self, worker: str, beat: float) -> bool:
-        """Whether the process of a worker has ended.
+        """Tell if the process of a worker has ended.
 
         Args:
             worker: Its name.
@@ -70,7 +70,7 @@ class Workers:
 
 
 def _place() -> str:
-    """Where process ids mean the same: a boot of a machine, and its namespace of them."""
+    """The boot of the machine and the namespace in which process ids are unique."""
     try:
         boot = (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot}/{(PROC / 'self/ns/pid').stat().st_ino}"

@@ -1,4 +1,4 @@
-"""Who a task belongs to."""
+"""Owners of tasks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

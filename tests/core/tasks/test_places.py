@@ -1,4 +1,4 @@
-"""Where no file of tasks can be kept, tasks run all the same."""
+"""Tasks run also if no file can keep them."""
 
 import logging
 import os
@@ -41,7 +41,7 @@ def worker() -> Plugin:
 
 
 async def answers(path: str | None) -> list[str]:
-    """What each tool answers when tasks are to be kept somewhere."""
+    """The answer of each tool when tasks are to be kept somewhere."""
     tasks = {"path": path, "poll_interval": 0.01}
     async with connect(demo=worker(), server={"tasks": tasks}) as client:
         names = ("demo_plain", "demo_optional", "demo_required")

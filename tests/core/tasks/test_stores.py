@@ -1,4 +1,4 @@
-"""What keeps tasks, in memory or in a file: changes, outcomes, expiry and limits."""
+"""Task stores, in memory and in a file: changes, outcomes, expiry and limits."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""Whether a process that runs tasks is gone: looked up where possible, else watched patiently."""
+"""Processes that run tasks are looked up where possible, else watched for signs of life."""
 
 import os
 import signal

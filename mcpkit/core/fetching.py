@@ -19,7 +19,7 @@ import httpx2
 from mcpkit.core.errors import FetchError
 
 PASSING = frozenset({429, 500, 502, 503, 504})
-"""HTTP statuses after which the same request may succeed."""
+"""HTTP statuses after which the same request may succeed, unless the limits say otherwise."""
 
 BACKOFF = 0.3
 """Upper bound of the wait before the first retry, in seconds; it doubles with each retry."""
@@ -40,7 +40,8 @@ class FetchLimits:
         redirects: Most redirects that are followed. Only http and https are, never from https to
             http, and another origin does not get the headers of the request.
         retries: How often a request is sent again that failed in passing: the connection broke, or
-            the status is 429, 500, 502, 503 or 504. `Retry-After` is obeyed if there is time.
+            the status is one of `retry_statuses`. `Retry-After` is obeyed if there is time.
+        retry_statuses: HTTP statuses after which the same request may succeed.
     """
 
     seconds: float = 10.0
@@ -48,6 +49,7 @@ class FetchLimits:
     content_types: frozenset[str] = frozenset()
     redirects: int = 0
     retries: int = 0
+    retry_statuses: frozenset[int] = PASSING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,11 @@ class Fetched:
     headers: httpx2.Headers = field(repr=False)
     url: str
     body: bytes = field(repr=False)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks to wait (`Retry-After`); None if it asks for nothing."""
+        return parse_retry_after(self.headers.get("Retry-After"))
 
 
 async def fetch(
@@ -96,9 +103,9 @@ async def _with_retries(
         asked = 0.0
         try:
             fetched = await _attempt(http, request, limits)
-            if fetched.status not in PASSING:
+            if fetched.status not in limits.retry_statuses:
                 return fetched
-            asked = parse_retry_after(fetched.headers.get("Retry-After")) or 0.0
+            asked = fetched.retry_after or 0.0
             failed: FetchError | None = None
         except FetchError as exc:
             if exc.reason not in {"timeout", "connection"}:

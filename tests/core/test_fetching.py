@@ -249,6 +249,25 @@ async def test_what_failed_for_good_is_told(
         assert len(served.requests) == requests
 
 
+async def test_a_plugin_says_which_statuses_pass() -> None:
+    limits = {"retries": 1, "retry_statuses": frozenset({500})}
+    async with site(response(status=429), response(b"there")) as served:
+        assert await get(served.url, **limits) == (429, b"{}")
+    async with site(response(status=500), response(b"there")) as served:
+        assert await get(served.url, **limits) == (200, b"there")
+
+
+async def test_a_response_tells_how_long_its_server_asks_to_wait() -> None:
+    async with (
+        site(response(status=429, Retry_After="7"), response()) as served,
+        httpx2.AsyncClient() as http,
+    ):
+        first = await fetch(http, http.build_request("GET", served.url))
+        second = await fetch(http, http.build_request("GET", served.url))
+
+    assert (first.retry_after, second.retry_after) == (7, None)
+
+
 async def test_retry_after_is_waited_for() -> None:
     async with site(response(status=503, Retry_After="1"), response(b"there")) as served:
         begun = anyio.current_time()

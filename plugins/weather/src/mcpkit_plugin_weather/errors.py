@@ -1,4 +1,4 @@
-"""What can go wrong, in words a model can act on.
+"""Errors, in words that a model can act on.
 
     WeatherError
     ├── DeadlineError           the whole call took too long
@@ -96,21 +96,10 @@ class UpstreamError(WeatherError):
 
     Attributes:
         service: Which of its services.
-        passing: Whether the same request may succeed when sent again.
-        retry_after: Seconds Open-Meteo asks us to wait, when it does.
     """
 
-    def __init__(
-        self,
-        service: Service,
-        message: str,
-        *,
-        passing: bool = False,
-        retry_after: float | None = None,
-    ) -> None:
+    def __init__(self, service: Service, message: str) -> None:
         self.service: Service = service
-        self.passing = passing
-        self.retry_after = retry_after
         super().__init__(message.replace("{service}", f"Open-Meteo's {SERVICE_NAMES[service]}"))
 
 
@@ -122,7 +111,6 @@ class UnreachableError(UpstreamError):
             service,
             "{service} service cannot be reached right now. Try again in a minute; "
             "if it persists, tell the user that weather data is unavailable",
-            passing=True,
         )
 
 
@@ -134,22 +122,17 @@ class TimedOutError(UpstreamError):
             service,
             "{service} service did not answer in time. Try again in a minute; "
             "if it persists, tell the user that weather data is unavailable",
-            passing=True,
         )
 
 
 class RateLimitedError(UpstreamError):
     """Too many requests (429)."""
 
-    def __init__(
-        self, service: Service, *, retry_after: float | None, wait: str, passing: bool
-    ) -> None:
+    def __init__(self, service: Service, wait: str) -> None:
         super().__init__(
             service,
             "{service} service is rate limited: too many requests came from this server. "
             f"Do not call again before {wait}; use what you already have",
-            passing=passing,
-            retry_after=retry_after,
         )
 
 
@@ -160,14 +143,12 @@ class ServerFailedError(UpstreamError):
         status: HTTP status code.
     """
 
-    def __init__(self, service: Service, status: int, retry_after: float | None) -> None:
+    def __init__(self, service: Service, status: int) -> None:
         self.status = status
         super().__init__(
             service,
             f"{{service}} service has a problem on its side (HTTP {status}). Try again in a few "
             "minutes; if it persists, tell the user that weather data is unavailable",
-            passing=True,
-            retry_after=retry_after,
         )
 
 
@@ -197,13 +178,12 @@ class NonsenseError(UpstreamError):
         detail: What was wrong with it, for the operator's log.
     """
 
-    def __init__(self, service: Service, detail: str, *, passing: bool = False) -> None:
+    def __init__(self, service: Service, detail: str) -> None:
         self.detail = detail
         super().__init__(
             service,
             "{service} service gave an answer that cannot be understood. Try again in a few "
             "minutes; if it persists, tell the user that weather data is unavailable",
-            passing=passing,
         )
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from mcpkit import Context, Plugin
-from mcpkit.core.contributions import Health
+from mcpkit import Context, Health, Plugin
 
 from .client import OpenMeteo, open_client
 from .errors import DeadlineError

@@ -1,4 +1,4 @@
-"""An answer with another status than 200, put into words.
+"""Answers with another status than 200, put into words.
 
 Open-Meteo answers mistakes with 400 and `{"error": true, "reason": "…"}`
 (https://open-meteo.com/en/docs, section Errors), and its limits with 429 and a reason that names
@@ -8,6 +8,8 @@ the period: "Minutely API request limit exceeded. Please try again in one minute
 import httpx2
 from pydantic import BaseModel, ValidationError
 
+from mcpkit import Fetched
+
 from .errors import (
     NonsenseError,
     RateLimitedError,
@@ -15,7 +17,6 @@ from .errors import (
     ServerFailedError,
     UpstreamError,
 )
-from .retry import parse_retry_after
 from .settings import Service
 
 PERIODS = {"minutely": "one minute", "hourly": "the next hour", "daily": "tomorrow (UTC)"}
@@ -26,42 +27,30 @@ class _Refusal(BaseModel):
     reason: str
 
 
-def refusal(service: Service, response: httpx2.Response, body: bytes) -> UpstreamError:
-    """The error an answer stands for.
+def refusal(service: Service, fetched: Fetched) -> UpstreamError:
+    """Make the error that an answer stands for.
 
     Args:
         service: Who answered.
-        response: Its status and headers; the status is not 200.
-        body: Its body.
+        fetched: The answer; its status is not 200.
     """
-    status = response.status_code
-    retry_after = parse_retry_after(response.headers.get("Retry-After"))
-    reason = _reason(body)
+    status, reason = fetched.status, _reason(fetched.body)
     if status == httpx2.codes.TOO_MANY_REQUESTS:
-        return _rate_limited(service, reason, retry_after)
+        return RateLimitedError(service, _wait(reason, fetched.retry_after))
     if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
-        return ServerFailedError(service, status, retry_after)
+        return ServerFailedError(service, status)
     if status >= httpx2.codes.BAD_REQUEST:
         return RejectedError(service, status, reason)
     return NonsenseError(service, f"unexpected HTTP status {status}")
 
 
-def _rate_limited(
-    service: Service, reason: str | None, retry_after: float | None
-) -> RateLimitedError:
-    """A used-up quota is not tried again before its time; a full queue is."""
-    words = (reason or "").lower()
-    period = next((text for word, text in PERIODS.items() if word in words), None)
+def _wait(reason: str | None, retry_after: float | None) -> str:
+    """Say until when nobody should ask again."""
     if retry_after is not None:
-        wait = f"{max(1, round(retry_after))} seconds have passed"
-    else:
-        wait = f"{period or 'one minute'}{'' if period == 'tomorrow (UTC)' else ' has passed'}"
-    return RateLimitedError(
-        service,
-        retry_after=retry_after,
-        wait=wait,
-        passing=retry_after is not None or period is None,
-    )
+        return f"{max(1, round(retry_after))} seconds have passed"
+    words = (reason or "").lower()
+    period = next((text for word, text in PERIODS.items() if word in words), "one minute")
+    return period if period == "tomorrow (UTC)" else f"{period} has passed"
 
 
 def _reason(body: bytes) -> str | None:

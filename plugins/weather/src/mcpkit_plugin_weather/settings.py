@@ -56,7 +56,11 @@ class WeatherSettings(PluginSettings):
         description="Base URL of the air quality API, without /v1/air-quality.",
     )
     timeout: float = Field(
-        6.0, gt=0, le=60, description="Longest wait for one answer from Open-Meteo, in seconds."
+        6.0,
+        gt=0,
+        le=60,
+        description="Longest silence of Open-Meteo, in seconds, before a request is given up or "
+        "sent again.",
     )
     deadline: float = Field(
         13.0,
@@ -67,12 +71,6 @@ class WeatherSettings(PluginSettings):
     )
     retries: int = Field(
         2, ge=0, le=10, description="How often a request that failed in passing is tried again."
-    )
-    backoff: float = Field(
-        0.4,
-        ge=0,
-        le=30,
-        description="Wait before the first retry, in seconds; it doubles each time, with jitter.",
     )
     max_connections: int = Field(
         4,

@@ -25,6 +25,7 @@ from mcpkit.core.errors import (
     ResourceError,
     ResourceNotFoundError,
 )
+from mcpkit.core.naming import exposed_name
 from mcpkit.core.suggestions import quoted
 
 becomes_task = deferred("mcpkit.core.extensions.tasks:becomes_task")
@@ -199,7 +200,16 @@ class Answers:
             subscriptions=self._parts.bus,
             read_resource=self._reader(ctx),
             log_level=self._connections.wishes(ctx.session).log_level,
+            exposed_name=self._exposed_name,
         )
+
+    def _exposed_name(self, plugin: str, name: str) -> str:
+        prefix = self._parts.settings.plugin(plugin).prefix
+        exposed = exposed_name(name, plugin=plugin, prefix=prefix)
+        for components in (self._registry.tools, self._registry.prompts):
+            if exposed in components and components[exposed].plugin == plugin:
+                return exposed
+        raise ValueError(f"Plugin {plugin!r} has no tool or prompt {name!r}")
 
     def _reader(self, ctx: Request) -> Callable[[str], Any]:
         """Reads any resource on behalf of a handler; what fails is a `ResourceError` there."""

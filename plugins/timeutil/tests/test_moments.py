@@ -106,8 +106,8 @@ def test_an_offset_in_the_text_decides_in_a_fold() -> None:
 @pytest.mark.parametrize(
     "text", ["", "tomorrow", "2026-02-30", "12:30", "2026-13-01T00:00", "9" * 90]
 )
-def test_what_is_not_iso_8601_points_to_parse(text: str) -> None:
-    with pytest.raises(ToolError, match="the tool parse"):
+def test_what_is_not_iso_8601_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(moments.NotATimeError, match="Write it like '2026-03-29T14:30'"):
         moments.read(text, ZoneInfo("UTC"))
 
 

@@ -117,6 +117,37 @@ async def test_a_misspelt_zone_anywhere_gets_a_suggestion(
     assert said == "Unknown time zone 'Europe/Olso'. Did you mean 'Europe/Oslo'?"
 
 
+@pytest.mark.parametrize(("prefix", "shown"), [(None, "timeutil_"), ("when", "when_"), ("", "")])
+@pytest.mark.parametrize(
+    ("tool", "arguments", "named"),
+    [
+        ("now", {"timezone": "xyzzyq"}, "find_zone"),
+        ("convert", {"time": "noon", "to_timezone": "UTC"}, "parse"),
+        ("add", {"time": "2026-01-01", "duration": "3 business days"}, "business_days"),
+        ("parse", {"text": "in 3 business days"}, "business_days"),
+        ("business_days", {"start": "tomorrow", "add": 1}, "parse"),
+    ],
+)
+async def test_errors_name_tools_as_clients_see_them(
+    prefix: str | None, shown: str, tool: str, arguments: dict[str, Any], named: str
+) -> None:
+    async with serve(**({} if prefix is None else {"prefix": prefix})) as client:
+        result = await client.call_tool(f"{shown}{tool}", arguments)
+
+    assert result.is_error
+    said = str(result.content)
+    assert f" {shown}{named} " in said.replace("text='", " ")
+
+
+async def test_the_meeting_prompt_names_tools_as_clients_see_them() -> None:
+    async with serve(prefix="when") as client:
+        prompt = await client.get_prompt("when_schedule_meeting", {"timezones": "UTC"})
+
+    said = str(prompt.messages)
+    assert "Use when_now" in said
+    assert "timeutil_" not in said
+
+
 async def test_convert_tells_of_a_gap() -> None:
     answer = await call(
         "convert",
@@ -264,6 +295,29 @@ async def test_find_zone_finds_by_city_and_forgives_misspelling() -> None:
     assert similar["matches"][0]["timezone"] == "Europe/Oslo"
     assert similar["matches"][0]["countries"] == ["Norway"]
     assert similar["exact"] is False
+
+
+async def test_find_zone_asks_when_the_query_can_mean_several_clocks() -> None:
+    answer = await call("find_zone", query="USA", limit=3)
+
+    assert [match["timezone"] for match in answer["matches"]] == [
+        "America/New_York",
+        "America/Chicago",
+        "America/Los_Angeles",
+    ]
+    assert answer["matches"][0]["place"] == "United States"
+    assert "ask the user for the city" in answer["notes"][0]
+
+
+async def test_a_fixed_offset_that_was_found_can_be_passed_on() -> None:
+    found = await call("find_zone", query="GMT+1")
+    zone = found["matches"][0]["timezone"]
+    answer = await call("convert", time="2026-07-01T12:00Z", to_timezone=zone)
+
+    assert (zone, found["matches"][0]["utc_offset"]) == ("UTC+01:00", "+01:00")
+    assert answer["target"]["iso"] == "2026-07-01T13:00:00+01:00"
+    assert answer["target"]["timezone"] == "UTC+01:00"
+    assert answer["target"]["is_dst"] is False
 
 
 async def test_find_zone_says_what_to_try_when_nothing_is_near() -> None:

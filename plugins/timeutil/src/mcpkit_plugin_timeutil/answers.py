@@ -1,4 +1,4 @@
-"""The shapes of answers: what tools return as structured content."""
+"""Answers of the tools, as structured content."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -16,7 +16,7 @@ class Moment(BaseModel):
     """One moment as clocks in a zone show it."""
 
     iso: str = Field(description="ISO 8601 with offset, such as 2026-03-29T14:30:00+02:00")
-    timezone: str = Field(description="IANA time zone")
+    timezone: str = Field(description="IANA time zone, or offset such as UTC+05:30")
     utc_offset: str = Field(description="Offset from UTC as ±HH:MM")
     abbreviation: str = Field(description="Abbreviation in use at that moment, such as CEST")
     is_dst: bool = Field(description="Whether the clock is ahead of the zone's winter time")
@@ -90,7 +90,8 @@ class BusinessDaysAnswer(BaseModel):
 class ZoneMatch(BaseModel):
     """A time zone."""
 
-    timezone: str = Field(description="IANA name, to be passed to the other tools")
+    timezone: str = Field(description="Name to be passed to the other tools")
+    place: str | None = Field(description="Place that the query was read as; null if it named none")
     countries: list[str] = Field(description="Countries that use it, in English")
     utc_offset: str = Field(description="Offset from UTC now, as ±HH:MM")
     abbreviation: str = Field(description="Abbreviation in use now")
@@ -101,7 +102,10 @@ class ZoneSearch(BaseModel):
     """Time zones that fit a query, best first."""
 
     matches: list[ZoneMatch] = Field(description="The zones, the likeliest first")
-    exact: bool = Field(description="False when nothing fitted and these are similar spellings")
+    exact: bool = Field(
+        description="False when the query is only a part of these names or spelt alike"
+    )
+    notes: Notes
 
 
 def moment(value: datetime) -> Moment:
@@ -125,11 +129,12 @@ def offset(value: timedelta) -> str:
     return f"{text}:{seconds:02}" if seconds else text
 
 
-def zone_match(name: str, now: datetime) -> ZoneMatch:
+def zone_match(name: str, now: datetime, place: str | None = None) -> ZoneMatch:
     """Describe a zone as it is now."""
     local = now.astimezone(zones.find(name)).replace(microsecond=0)
     return ZoneMatch(
         timezone=name,
+        place=place,
         countries=list(zones.countries(name)),
         utc_offset=offset(local.utcoffset() or timedelta()),
         abbreviation=local.tzname() or "",

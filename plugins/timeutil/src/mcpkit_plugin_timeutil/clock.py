@@ -1,14 +1,24 @@
 """Tools of the clock: now, convert, difference, add."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from . import answers, differences, durations, moments
 from .durations import Counting
-from .plugin import MAX_NAME, READ_ONLY, Ambiguity, Time, TimeContext, Timezone, plugin, zone
+from .plugin import (
+    READ_ONLY,
+    Ambiguity,
+    Time,
+    TimeContext,
+    Timezone,
+    business_days_elsewhere,
+    plugin,
+    read_time,
+    zone,
+)
+from .zones import MAX_LENGTH
 
 
 @plugin.tool(
@@ -17,7 +27,7 @@ from .plugin import MAX_NAME, READ_ONLY, Ambiguity, Time, TimeContext, Timezone,
 )
 def now(ctx: TimeContext, timezone: Timezone = None) -> answers.Moment:
     """Tell the current date and time in a time zone."""
-    return answers.moment(datetime.now(zone(timezone, ctx.settings)).replace(microsecond=0))
+    return answers.moment(datetime.now(zone(timezone, ctx)).replace(microsecond=0))
 
 
 @plugin.tool(title="Convert between time zones", annotations=READ_ONLY)
@@ -25,14 +35,14 @@ def convert(
     ctx: TimeContext,
     time: Time,
     to_timezone: Annotated[
-        str, Field(description="IANA time zone to convert to", max_length=MAX_NAME)
+        str, Field(description="IANA time zone to convert to", max_length=MAX_LENGTH)
     ],
     from_timezone: Timezone = None,
     disambiguation: Ambiguity = "compatible",
 ) -> answers.Conversion:
     """Convert a time from one time zone to another, exactly over clock changes."""
-    source, target = zone(from_timezone, ctx.settings), zone(to_timezone, ctx.settings)
-    read = moments.read(time, source, disambiguation)
+    source, target = zone(from_timezone, ctx), zone(to_timezone, ctx)
+    read = read_time(time, source, ctx, disambiguation)
     converted = moments.shift_zone(read.moment, target)
     return answers.Conversion(
         source=answers.moment(read.moment),
@@ -52,7 +62,7 @@ def difference(
         str | None,
         Field(
             description="IANA time zone of `end` when it differs from `timezone`",
-            max_length=MAX_NAME,
+            max_length=MAX_LENGTH,
         ),
     ] = None,
     disambiguation: Ambiguity = "compatible",
@@ -61,10 +71,10 @@ def difference(
 
     Over a clock change the two differ: from noon to noon is one calendar day, and 23 or 25 hours.
     """
-    first_zone = zone(timezone, ctx.settings)
-    last_zone = first_zone if end_timezone is None else zone(end_timezone, ctx.settings)
-    first = moments.read(start, first_zone, disambiguation)
-    last = moments.read(end, last_zone, disambiguation)
+    first_zone = zone(timezone, ctx)
+    last_zone = first_zone if end_timezone is None else zone(end_timezone, ctx)
+    first = read_time(start, first_zone, ctx, disambiguation)
+    last = read_time(end, last_zone, ctx, disambiguation)
     found = differences.between(first.moment, last.moment, first_zone)
     return answers.DifferenceAnswer(
         start=answers.moment(first.moment),
@@ -101,9 +111,10 @@ def add(
     disambiguation: Ambiguity = "compatible",
 ) -> answers.Sum:
     """Add a duration to a time, or subtract a negative one, by the calendar or the stopwatch."""
-    where = zone(timezone, ctx.settings)
-    length = durations.parse(duration)
-    read = moments.read(time, where, disambiguation)
+    where = zone(timezone, ctx)
+    with business_days_elsewhere(ctx):
+        length = durations.parse(duration)
+    read = read_time(time, where, ctx, disambiguation)
     result, notes = durations.add(
         read.moment, length, where, counting=counting, disambiguation=disambiguation
     )
@@ -120,7 +131,7 @@ def add(
 def _other_counting(
     start: datetime,
     length: durations.Duration,
-    where: ZoneInfo,
+    where: tzinfo,
     counting: Counting,
     result: datetime,
 ) -> list[str]:

@@ -65,6 +65,10 @@ _NUMBERS = {
 _SECONDS = {"hours": 3600, "minutes": 60, "seconds": 1}
 
 
+class BusinessDaysError(ToolError):
+    """A duration is given in business days, which have no fixed length."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duration:
     """A length of time.
@@ -88,6 +92,7 @@ def parse(text: str) -> Duration:
     """Read a duration in ISO 8601 or in English words.
 
     Raises:
+        BusinessDaysError: It counts business days.
         ToolError: It cannot be read, or is fractional where the calendar has no fractions.
     """
     stripped = text.strip().casefold()
@@ -151,12 +156,12 @@ def _duration(parts: dict[str, Decimal] | dict[str, Decimal | None], text: str) 
 
 
 def _unreadable(text: str) -> ToolError:
-    hint = (
-        "the tool business_days counts these"
-        if "business" in text.casefold()
-        else ("write ISO 8601 such as 'P1DT12H', or words such as '1 month 2 days' or '90 minutes'")
+    if "business" in text.casefold():
+        return BusinessDaysError(f"{text[:64]!r} has no fixed length")
+    return ToolError(
+        f"{text[:64]!r} is not a duration that can be read. Write ISO 8601 such as 'P1DT12H', or "
+        "words such as '1 month 2 days' or '90 minutes'"
     )
-    return ToolError(f"{text[:64]!r} is not a duration I can read; {hint}")
 
 
 def add(

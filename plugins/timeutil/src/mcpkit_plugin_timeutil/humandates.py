@@ -6,8 +6,7 @@ error that says which readings there are.
 
 import re
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from dateutil import parser as dateutil_parser  # type: ignore[import-untyped]
 
@@ -64,7 +63,7 @@ class _Day:
 def parse(
     text: str,
     reference: datetime,
-    zone: ZoneInfo,
+    zone: tzinfo,
     disambiguation: Disambiguation = "compatible",
 ) -> Reading:
     """Read a date, or a date and time, written by a person.
@@ -86,7 +85,7 @@ def parse(
     return Reading(moment=resolved.moment, has_time=clock is not None, notes=tuple(notes))
 
 
-def _iso(text: str, zone: ZoneInfo, disambiguation: Disambiguation) -> Reading | None:
+def _iso(text: str, zone: tzinfo, disambiguation: Disambiguation) -> Reading | None:
     stripped = text.strip()
     try:
         datetime.fromisoformat(stripped)
@@ -102,7 +101,7 @@ def _iso(text: str, zone: ZoneInfo, disambiguation: Disambiguation) -> Reading |
 
 
 def _shifted(
-    words: str, start: datetime, zone: ZoneInfo, disambiguation: Disambiguation
+    words: str, start: datetime, zone: tzinfo, disambiguation: Disambiguation
 ) -> Reading | None:
     """Read `now`, `in 2 weeks`, `3 days ago` and `an hour from now`."""
     if words in ("now", "right now"):
@@ -252,7 +251,7 @@ def _read_numeric(match: re.Match[str], text: str) -> _Day:
 def unreadable(text: str) -> ToolError:
     """Say that words are no date, and what would be."""
     return ToolError(
-        f"{text[:64]!r} is not a date I can read. Try ISO 8601 such as '2026-03-29T15:00', or "
-        "'tomorrow 9am', 'next friday 3pm', 'in 2 weeks', '3 March 2027 14:30'; a time zone goes "
-        "into timezone"
+        f"{text[:64]!r} is not a date that can be read. Try ISO 8601 such as '2026-03-29T15:00', "
+        "or 'tomorrow 9am', 'next friday 3pm', 'in 2 weeks', '3 March 2027 14:30'; a time zone "
+        "goes into timezone"
     )

@@ -18,6 +18,10 @@ LIMIT = "Times from year 2 to year 9998 can be handled"
 _ISO = re.compile(r"^\d{4}-?(\d|W)", re.ASCII)
 
 
+class NotATimeError(ToolError):
+    """A text is not ISO 8601."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
     """An exact moment.
@@ -35,7 +39,8 @@ def read(text: str, zone: tzinfo, disambiguation: Disambiguation = "compatible")
     """Read an ISO 8601 date or date and time; without an offset it is local to the zone.
 
     Raises:
-        ToolError: It is not ISO 8601, or does not exist in the zone and may not be shifted.
+        NotATimeError: It is not ISO 8601.
+        ToolError: It does not exist in the zone and may not be shifted.
     """
     stripped = text.strip()
     try:
@@ -43,9 +48,9 @@ def read(text: str, zone: tzinfo, disambiguation: Disambiguation = "compatible")
             raise ValueError(stripped)
         value = datetime.fromisoformat(stripped)
     except ValueError as exc:
-        raise ToolError(
+        raise NotATimeError(
             f"{text[:64]!r} is not an ISO 8601 time. Write it like '2026-03-29T14:30' or "
-            "'2026-03-29T14:30+02:00'; the tool parse reads words such as 'next friday 3pm'"
+            "'2026-03-29T14:30+02:00'"
         ) from exc
     if value.tzinfo is not None:
         return Resolved(moment=shift_zone(value, zone))

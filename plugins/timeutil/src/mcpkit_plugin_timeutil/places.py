@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mcpkit import ResourceNotFoundError, ToolError
 
-from . import answers, zones
+from . import answers, zones, zonesearch
 from .plugin import READ_ONLY, plugin
 
 MAX_COMPLETIONS = 100
@@ -21,24 +21,30 @@ def find_zone(
     query: Annotated[
         str,
         Field(
-            description="City, country, abbreviation or part of a name, such as Oslo, Norway, CEST "
-            "or 'new york'",
+            description="City in any language, if needed with country or state after a comma; "
+            "country by name or code; abbreviation such as CEST; offset such as +05:30 or GMT-3; "
+            "or a part of a name",
             min_length=1,
-            max_length=64,
+            max_length=zones.MAX_LENGTH,
         ),
     ],
     limit: Annotated[int, Field(ge=1, le=50, description="How many zones at most")] = 10,
 ) -> answers.ZoneSearch:
-    """Find IANA time zones by city, country, abbreviation or fragment, even when misspelt."""
-    names = zones.search(query, limit=limit)
-    similar = names or [name for _, name in zones.nearest(query)][:limit]
-    if not similar:
+    """Find the time zones of a place, abbreviation or offset, even when it is misspelt.
+
+    When the query can mean several, notes say what to ask the user.
+    """
+    found = zonesearch.search(query)
+    if not found.matches:
         raise ToolError(
-            f"No time zone is like {query!r}. Try the largest city nearby or the country in English"
+            f"No time zone, place or offset is like {query!r}. Try the largest city nearby, or the "
+            "country"
         )
     moment = datetime.now(UTC)
     return answers.ZoneSearch(
-        matches=[answers.zone_match(name, moment) for name in similar], exact=bool(names)
+        matches=[answers.zone_match(m.zone, moment, m.place) for m in found.matches[:limit]],
+        exact=found.exact,
+        notes=[found.note] if found.note else [],
     )
 
 
@@ -52,13 +58,13 @@ def zone_list() -> str:
 def zone_details(zone: str) -> str:
     """A time zone: its offset now and its next clock changes, as JSON."""
     try:
-        found = zones.find(zone)
+        found = zonesearch.resolve(zone)
     except ToolError as exc:
         raise ResourceNotFoundError(str(exc)) from exc
     moment = datetime.now(UTC)
     return json.dumps(
         {
-            **answers.zone_match(found.key, moment).model_dump(),
+            **answers.zone_match(str(found), moment).model_dump(exclude={"place"}),
             "is_dst": zones.is_dst(moment.astimezone(found)),
             "transitions": [
                 {
@@ -84,7 +90,7 @@ def complete_zone(
     before, comma, last = argument.value.rpartition(",")
     kept = f"{before}{comma}{' ' if comma else ''}"
     wanted = last.strip()
-    names = zones.search(wanted, limit=len(zones.zone_names())) if wanted else zones.zone_names()
+    names = zonesearch.complete(wanted)
     return types.Completion(
         values=[f"{kept}{name}" for name in names[:MAX_COMPLETIONS]],
         total=len(names),

@@ -1,35 +1,34 @@
 """The plugin object, and the parameters that several tools share."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import mcp_types as types
 from pydantic import Field
 
-from mcpkit import Context, Plugin, WorkerThreads
+from mcpkit import Context, Plugin, ToolError, WorkerThreads
 
-from . import zones
-from .moments import Disambiguation
+from . import moments, zonesearch
+from .durations import BusinessDaysError
+from .moments import Disambiguation, Resolved
 from .settings import TimeutilSettings
+from .zones import MAX_LENGTH
 
 plugin = Plugin(
     settings=TimeutilSettings,
     instructions=(
         "Use the timeutil tools for the current time and for any calculation with dates, times or "
-        "zones, instead of working them out. Zones are IANA names such as Europe/Oslo; pass on the "
-        "notes that tell of clock changes."
+        "zones, instead of working them out. Zones are IANA names such as Europe/Oslo, or offsets "
+        "such as UTC+05:30; pass on the notes that tell of clock changes."
     ),
 )
 
 READ_ONLY = types.ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
-
-MAX_NAME = 64
-"""Longest name of a zone or place that is looked up, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,9 @@ async def lifespan(settings: TimeutilSettings) -> AsyncIterator[State]:
 Timezone = Annotated[
     str | None,
     Field(
-        description="IANA time zone such as Europe/Oslo; the operator's default when left out",
-        max_length=MAX_NAME,
+        description="IANA time zone such as Europe/Oslo, or an offset such as UTC+05:30; the "
+        "operator's default when left out",
+        max_length=MAX_LENGTH,
     ),
 ]
 Time = Annotated[
@@ -79,10 +79,44 @@ Ambiguity = Annotated[
 ]
 
 
-def zone(name: str | None, settings: TimeutilSettings) -> ZoneInfo:
+def zone(name: str | None, ctx: TimeContext) -> tzinfo:
     """Return the zone that a call means.
 
     Raises:
         ToolError: There is no zone of that name.
     """
-    return zones.find(name if name is not None else settings.default_timezone)
+    try:
+        return zonesearch.resolve(name if name is not None else ctx.settings.default_timezone)
+    except zonesearch.UnknownZoneError as exc:
+        if exc.suggestions:
+            raise
+        tool = ctx.exposed_name("find_zone")
+        raise ToolError(f"{exc}; {tool} looks one up by place, abbreviation or offset") from exc
+
+
+def read_time(
+    text: str, where: tzinfo, ctx: TimeContext, disambiguation: Disambiguation = "compatible"
+) -> Resolved:
+    """Read a time that was passed to a tool.
+
+    Raises:
+        ToolError: It is not ISO 8601, or does not exist in the zone and may not be shifted.
+    """
+    try:
+        return moments.read(text, where, disambiguation)
+    except moments.NotATimeError as exc:
+        tool = ctx.exposed_name("parse")
+        raise ToolError(f"{exc}; {tool} reads words such as 'next friday 3pm'") from exc
+
+
+@contextmanager
+def business_days_elsewhere(ctx: TimeContext) -> Iterator[None]:
+    """Point to the tool that counts business days, where a duration is given in them.
+
+    Raises:
+        ToolError: It is.
+    """
+    try:
+        yield
+    except BusinessDaysError as exc:
+        raise ToolError(f"{exc}; {ctx.exposed_name('business_days')} adds business days") from exc

@@ -6,12 +6,13 @@ from pydantic import Field
 
 from mcpkit import PromptError, ToolError
 
-from . import zones
-from .plugin import plugin
+from . import zonesearch
+from .plugin import TimeContext, plugin
 
 
 @plugin.prompt(title="Schedule a meeting across time zones")
 def schedule_meeting(
+    ctx: TimeContext,
     timezones: Annotated[
         str,
         Field(
@@ -33,23 +34,26 @@ def schedule_meeting(
 ) -> str:
     """Find times for a meeting that suit the working hours of people in several time zones."""
     try:
-        names = [zones.find(name).key for name in timezones.split(",") if name.strip()]
+        names = [str(zonesearch.resolve(name)) for name in timezones.split(",") if name.strip()]
     except ToolError as exc:
         raise PromptError(str(exc)) from exc
     if not names:
         raise PromptError("Name at least one time zone, such as 'Europe/Oslo, America/New_York'")
     people = "\n".join(f"- {name}" for name in names)
+    now, parse, convert, business_days = map(
+        ctx.exposed_name, ("now", "parse", "convert", "business_days")
+    )
     return f"""Find up to three times for a meeting of {duration}, {when}.
 
 The participants are in these time zones:
 {people}
 
 Work like this:
-1. Use timeutil_now for the current date in {names[0]}, and timeutil_parse for the first and last \
+1. Use {now} for the current date in {names[0]}, and {parse} for the first and last \
 day of "{when}".
-2. For each day use timeutil_convert to bring {working_hours} of every zone to {names[0]}, and \
+2. For each day use {convert} to bring {working_hours} of every zone to {names[0]}, and \
 keep what all of them share. Do not work out offsets yourself: they can change within these days.
-3. Use timeutil_business_days to leave out weekends and holidays.
+3. Use {business_days} to leave out weekends and holidays.
 4. If nobody's hours overlap, propose the times that are least early or late, and say for whom.
 
 Answer with a table: one row a proposal, one column a time zone with local date, time and \

@@ -7,8 +7,17 @@ from pydantic import Field
 
 from mcpkit import ToolError
 
-from . import answers, businessdays, cron, humandates, moments, occurrences, recurrence
-from .plugin import READ_ONLY, Ambiguity, TimeContext, Timezone, plugin, zone
+from . import answers, businessdays, cron, humandates, occurrences, recurrence
+from .plugin import (
+    READ_ONLY,
+    Ambiguity,
+    TimeContext,
+    Timezone,
+    business_days_elsewhere,
+    plugin,
+    read_time,
+    zone,
+)
 from .settings import Weekday
 
 MAX_DATE = 32
@@ -39,9 +48,10 @@ def parse(
     disambiguation: Ambiguity = "compatible",
 ) -> answers.ParsedDate:
     """Turn a date written by a person into an exact moment in a time zone."""
-    where = zone(timezone, ctx.settings)
-    start = moments.read(reference, where).moment if reference else datetime.now(where)
-    read = humandates.parse(text, start.replace(microsecond=0), where, disambiguation)
+    where = zone(timezone, ctx)
+    start = read_time(reference, where, ctx).moment if reference else datetime.now(where)
+    with business_days_elsewhere(ctx):
+        read = humandates.parse(text, start.replace(microsecond=0), where, disambiguation)
     return answers.ParsedDate(
         moment=answers.moment(read.moment), has_time=read.has_time, notes=list(read.notes)
     )
@@ -74,8 +84,8 @@ async def next_occurrences(
     """List the next moments of a cron expression or recurrence rule, exactly over clock changes."""
 
     def search() -> answers.OccurrencesAnswer:
-        where = zone(timezone, ctx.settings)
-        read = moments.read(start, where) if start else None
+        where = zone(timezone, ctx)
+        read = read_time(start, where, ctx) if start else None
         begin = read.moment if read else datetime.now(where).replace(microsecond=0)
         is_rule = recurrence.is_rrule(expression)
         found = (recurrence if is_rule else cron).search(expression, begin, where, count)
@@ -140,14 +150,14 @@ async def business_days(
 
     def walk() -> answers.BusinessDaysAnswer:
         settings = ctx.settings
-        first = _day(start) if start else datetime.now(zone(None, settings)).date()
+        first = _day(start, ctx) if start else datetime.now(zone(None, ctx)).date()
         calendar = businessdays.work_calendar(
             settings.weekend if weekend is None else weekend,
-            [*settings.holidays, *map(_day, holidays or ())],
+            [*settings.holidays, *(_day(day, ctx) for day in holidays or ())],
             country or settings.country,
         )
         if end is not None:
-            return _described(first, businessdays.count(first, _day(end), calendar), calendar)
+            return _described(first, businessdays.count(first, _day(end, ctx), calendar), calendar)
         return _described(first, businessdays.add(first, add or 0, calendar), calendar)
 
     return await ctx.state.searches.run(walk)
@@ -168,10 +178,11 @@ def _described(
     )
 
 
-def _day(text: str) -> date:
+def _day(text: str, ctx: TimeContext) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError as exc:
         raise ToolError(
-            f"{text[:32]!r} is not a date. Write it as YYYY-MM-DD; the tool parse reads words"
+            f"{text[:32]!r} is not a date. Write it as YYYY-MM-DD; {ctx.exposed_name('parse')} "
+            "reads words"
         ) from exc

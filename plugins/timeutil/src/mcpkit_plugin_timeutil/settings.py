@@ -1,4 +1,4 @@
-"""What the operator may set under `[plugins.timeutil]`."""
+"""Settings of the plugin: the section `[plugins.timeutil]`."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from mcpkit import PluginSettings, ToolError
 
-from . import zones
+from . import zonesearch
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -15,7 +15,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 def _check_timezone(name: str) -> str:
     """Return the IANA spelling of a time zone."""
     try:
-        return zones.find(name).key
+        return str(zonesearch.resolve(name))
     except ToolError as exc:
         raise ValueError(str(exc)) from exc
 

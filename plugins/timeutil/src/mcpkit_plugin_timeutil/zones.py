@@ -1,25 +1,22 @@
-"""IANA time zones: their names, what was meant by a misspelt one, and their next clock changes.
+"""Time zones by name: IANA zones and fixed offsets, their clocks and next clock changes.
 
-In: what a caller calls a zone. Out: a `ZoneInfo`, or suggestions that can be passed instead.
+In: the exact name of a zone, or an offset such as UTC+05:30. Out: a zone. What people call zones
+otherwise is looked up by `zonesearch`.
 """
 
-import difflib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache, lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo, available_timezones
 
-from mcpkit import ToolError
+from . import offsets
 
 NOT_ZONES = frozenset({"localtime", "Factory", "posixrules"})
 """Files among the zones that name no place."""
 
-NEAR = 0.6
-"""Likeness from 0 to 1 above which a zone is worth suggesting."""
-
 MAX_LENGTH = 64
-"""Longest name that is looked for, in characters; what is longer is like no zone."""
+"""Longest name that is looked up, in characters; what is longer is no zone and like none."""
 
 STEP = timedelta(days=7)
 """Shorter than any period between two clock changes of today's zones."""
@@ -42,98 +39,71 @@ class Transition:
 
 @cache
 def zone_names() -> tuple[str, ...]:
-    """All names of zones, sorted; those of the form Area/City first among equals in a search."""
+    """All IANA names of zones, sorted."""
     return tuple(sorted(available_timezones() - NOT_ZONES))
 
 
+def find(name: str) -> tzinfo | None:
+    """Return the zone of an IANA name, whatever its case, or of an offset; None if there is none.
+
+    The name of what is found, `str(zone)`, finds it again.
+    """
+    if len(name) > MAX_LENGTH:
+        return None
+    known = by_folded_name().get(fold(name))
+    return ZoneInfo(known) if known is not None else offsets.parse(name)
+
+
 @cache
-def _by_folded_name() -> dict[str, str]:
-    return {_fold(name): name for name in zone_names()}
+def by_folded_name() -> dict[str, str]:
+    """Names of zones by their folded names."""
+    return {fold(name): name for name in zone_names()}
 
 
-def find(name: str) -> ZoneInfo:
-    """Return the zone of an IANA name, whatever its case.
+def fold(name: str) -> str:
+    """Reduce the name of a zone to what spellings of it share."""
+    return "_".join(name.strip().casefold().split())
 
-    Raises:
-        ToolError: There is no such zone; the message suggests near ones.
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Clock of a zone in one year; zones with equal offsets show equal times.
+
+    Attributes:
+        offsets: From UTC, month by month.
+        abbreviations: In use in any month.
     """
-    known = _by_folded_name().get(_fold(name))
-    if known is None:
-        raise ToolError(unknown(name))
-    return ZoneInfo(known)
+
+    offsets: tuple[timedelta, ...]
+    abbreviations: frozenset[str]
 
 
-def unknown(name: str) -> str:
-    """Say that there is no such zone, and which was probably meant."""
-    shown = name if len(name) <= 64 else f"{name[:61]}..."
-    names = suggest(name)
-    if not names:
-        return (
-            f"Unknown time zone {shown!r}. Use an IANA name such as 'Europe/Oslo'; "
-            "the tool find_zone looks one up by city, country or abbreviation"
-        )
-    return f"Unknown time zone {shown!r}. Did you mean {' or '.join(map(repr, names))}?"
+def clock(name: str) -> Clock:
+    """Return the clock of a zone in this year."""
+    return _clock(name, datetime.now(UTC).year)
 
 
-def suggest(name: str, limit: int = 3) -> list[str]:
-    """List the zones that a name probably means, best first.
-
-    A city, country, abbreviation or fragment gives the zones it stands for; otherwise the nearest
-    spelling wins alone, unless others are as near.
-    """
-    found = search(name, limit=limit)
-    if found:
-        return found
-    ranked = nearest(name)
-    if not ranked:
-        return []
-    best = ranked[0][0]
-    return [candidate for likeness, candidate in ranked if best - likeness < 0.02][:limit]
-
-
-def search(query: str, limit: int = 20) -> list[str]:
-    """List the zones whose city, country, abbreviation or name holds the query, best first."""
-    wanted = _fold(query)
-    if not wanted:
-        return []
-    places = _places()
-    ranked: list[tuple[int, int, str]] = []
-    for name in zone_names():
-        rank = _rank(wanted, name, places.get(name, ()))
-        if rank is not None:
-            # Names of the form Area/City come first: the others are old links.
-            ranked.append((rank, 0 if name in places else 1, name))
-    return [name for _, _, name in sorted(ranked)[:limit]]
-
-
-def nearest(query: str) -> list[tuple[float, str]]:
-    """List zones with a similar spelling as (likeness from 0 to 1, name), best first."""
-    matcher = difflib.SequenceMatcher(None)
-    matcher.set_seq2(_fold(query))
-    ranked = []
-    for folded, name in _by_folded_name().items():
-        rivals = {folded, folded.rsplit("/", 1)[-1]}
-        likeness = max(_likeness(matcher, rival) for rival in rivals)
-        if likeness >= NEAR:
-            ranked.append((likeness, name))
-    places = _places()
-    return sorted(ranked, key=lambda pair: (-pair[0], pair[1] not in places, pair[1]))
-
-
-def _likeness(matcher: difflib.SequenceMatcher[str], rival: str) -> float:
-    """How like a name is; 0 when two quick upper bounds show that it is not like enough."""
-    matcher.set_seq1(rival)
-    if matcher.real_quick_ratio() < NEAR or matcher.quick_ratio() < NEAR:
-        return 0
-    return matcher.ratio()
+@lru_cache(maxsize=2048)
+def _clock(name: str, year: int) -> Clock:
+    zone = find(name)
+    days = [datetime(year, month, 15, tzinfo=UTC).astimezone(zone) for month in range(1, 13)]
+    return Clock(
+        offsets=tuple(_offset(zone, day) for day in days),
+        abbreviations=frozenset(day.tzname() or "" for day in days),
+    )
 
 
 def countries(name: str) -> tuple[str, ...]:
     """English names of the countries that a zone is used in, perhaps none."""
-    return _places().get(name, ())
+    return _countries().get(name, ())
 
 
-def transitions(zone: ZoneInfo, start: datetime, count: int) -> list[Transition]:
+def places() -> tuple[str, ...]:
+    """Names of the zones that stand for a place; the others are old links and fixed offsets."""
+    return tuple(_countries())
+
+
+def transitions(zone: tzinfo, start: datetime, count: int) -> list[Transition]:
     """List the next changes of a zone's offset from UTC.
 
     Args:
@@ -172,7 +142,7 @@ def is_dst(moment: datetime) -> bool:
     return any(other is not None and other < timedelta() for other in others)
 
 
-def _bisect(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+def _bisect(zone: tzinfo, low: datetime, high: datetime) -> datetime:
     before = _offset(zone, low)
     while high - low > timedelta(seconds=1):
         middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
@@ -183,53 +153,21 @@ def _bisect(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
     return high
 
 
-def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+def _offset(zone: tzinfo | None, moment: datetime) -> timedelta:
     return moment.astimezone(zone).utcoffset() or timedelta()
 
 
-def _rank(wanted: str, name: str, lands: tuple[str, ...]) -> int | None:
-    """Order of a match: exact name, city, abbreviation, country, then fragments."""
-    folded = _fold(name)
-    city = folded.rsplit("/", 1)[-1]
-    if wanted in (folded, city):
-        return 0
-    if wanted.upper() in _abbreviations().get(name, ()):
-        return 1
-    if any(wanted == _fold(land) for land in lands):
-        return 2
-    if city.startswith(wanted):
-        return 3
-    if wanted in folded or any(wanted in _fold(land) for land in lands):
-        return 4
-    return None
-
-
 @cache
-def _places() -> dict[str, tuple[str, ...]]:
+def _countries() -> dict[str, tuple[str, ...]]:
     """Country names of each zone, from the tables that come with the database."""
     root = files("tzdata") / "zoneinfo"
     lands = dict(line.split("\t")[:2] for line in _lines((root / "iso3166.tab").read_text("utf-8")))
-    places: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for line in _lines((root / "zone.tab").read_text("utf-8")):
         code, _, name = line.split("\t")[:3]
-        places.setdefault(name, []).append(lands.get(code, code))
-    return {name: tuple(found) for name, found in places.items()}
+        found.setdefault(name, []).append(lands.get(code, code))
+    return {name: tuple(lands_of) for name, lands_of in found.items()}
 
 
 def _lines(table: str) -> list[str]:
     return [line for line in table.splitlines() if line and not line.startswith("#")]
-
-
-@cache
-def _abbreviations() -> dict[str, frozenset[str]]:
-    """Abbreviations that each zone uses this year, such as CET and CEST."""
-    year = datetime.now(UTC).year
-    samples = [datetime(year, month, 15, tzinfo=UTC) for month in (1, 4, 7, 10)]
-    return {
-        name: frozenset(moment.astimezone(ZoneInfo(name)).tzname() or "" for moment in samples)
-        for name in zone_names()
-    }
-
-
-def _fold(name: str) -> str:
-    return "_".join(name[: MAX_LENGTH + 1].strip().casefold().split())

@@ -53,18 +53,21 @@ def new(
         "email": email,
         "license": licence,
     }
+    from tempfile import TemporaryDirectory
+
     from cookiecutter.exceptions import CookiecutterException
     from cookiecutter.main import cookiecutter
 
     try:
-        made = cookiecutter(
-            str(_template()),
-            no_input=True,
-            extra_context={key: value for key, value in given.items() if value},
-            output_dir=str(output_dir),
-            overwrite_if_exists=force,
-            default_config=True,
-        )
+        with TemporaryDirectory(prefix="mcpkit-new-") as notes:  # instead of the home folder
+            made = cookiecutter(
+                str(_template()),
+                no_input=True,
+                extra_context={key: value for key, value in given.items() if value},
+                output_dir=str(output_dir),
+                overwrite_if_exists=force,
+                default_config={"replay_dir": notes, "cookiecutters_dir": notes},
+            )
     except CookiecutterException as exc:
         raise MCPKitError(f"The template failed: {exc}") from exc
     print_line(f"Made {made}", err=True)

@@ -115,6 +115,15 @@ def test_other_servers_are_used_by_url_and_by_command(
     assert json.loads(stdout := stdio.stdout)["isError"] is False, stdout
 
 
+def test_a_plugin_is_made_where_the_home_folder_cannot_be_written(
+    run_process: Run, tmp_path: Path
+) -> None:
+    result = run_process("new", "bird_song", env={"HOME": "/dev/null"})
+
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "mcpkit-plugin-bird-song" / "pyproject.toml").exists()
+
+
 def test_commands_of_plugins_are_mounted(run: Run) -> None:
     greeted = run("x", "conversation", "greet", "Kari")
     help_text = run("x", "--help")

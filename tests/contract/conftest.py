@@ -16,7 +16,7 @@ import websockets
 from mcp.client.sse import sse_client
 from mcp.shared.message import SessionMessage
 
-from tests.conftest import ServerProcess, environment, install, start_server
+from tests.conftest import START, ServerProcess, environment, install, start_server
 
 PREAMBLE = """
     import logging, os, subprocess, sys, threading, time
@@ -121,7 +121,9 @@ def unix(
     server = start_server(arguments, environment(test_plugins), folder)
     try:
         server.wait_for("Serving unix-socket")
+        deadline = time.monotonic() + START
         while not path.exists():
+            assert time.monotonic() < deadline
             time.sleep(0.02)
         yield server, str(path)
     finally:

@@ -20,8 +20,9 @@ def test_a_function_that_outlives_the_event_loop_ends_with_its_thread() -> None:
         workers = WorkerThreads(1)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(workers.run, hang)
-            while not started.is_set():
-                await anyio.sleep(0.001)
+            with anyio.fail_after(5):
+                while not started.is_set():
+                    await anyio.sleep(0.001)
             tasks.cancel_scope.cancel()
 
     loop = asyncio.new_event_loop()

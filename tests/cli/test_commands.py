@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+from pathlib import Path
 
 import pytest
 

@@ -40,12 +40,11 @@ class Task(types.Result):
 @asynccontextmanager
 async def connected(server: ServerProcess, key: str | None = None) -> AsyncIterator[mcp.Client]:
     headers = {"X-API-Key": key} if key else {}
-    with anyio.fail_after(30):
+    url = server.url()  # waits for the start, which has a limit of its own
+    with anyio.fail_after(60):
         async with (
             httpx2.AsyncClient(headers=headers, timeout=20) as http,
-            mcp.Client(
-                streamable_http_client(server.url(), http_client=http), extensions=[TASKS]
-            ) as client,
+            mcp.Client(streamable_http_client(url, http_client=http), extensions=[TASKS]) as client,
         ):
             yield client
 

@@ -5,6 +5,7 @@ A relay to a shared server is told apart before anything is imported that it doe
 
 from __future__ import annotations
 
+import os
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
@@ -14,6 +15,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 def main() -> None:
     """Run the command line and exit."""
+    open_missing_streams()
     arguments = sys.argv[1:]
     alone = None
     if "--shared" in arguments:
@@ -26,6 +28,20 @@ def main() -> None:
     from mcpkit.cli.main import main as run_command  # start-up time is the reason
 
     run_command(alone=alone)
+
+
+def open_missing_streams() -> None:
+    """Open standard streams that the host closed: the next socket would get their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nothing = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.set_inheritable(nothing, True)
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
 
 
 if __name__ == "__main__":

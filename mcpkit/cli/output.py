@@ -53,7 +53,7 @@ def data_stream() -> TextIO:
 def flush() -> None:
     """Write what is kept back; to nowhere, if nobody reads it any more."""
     for stream in (_data, sys.stdout, sys.stderr):
-        if stream is None:
+        if stream is None or stream.closed:
             continue
         try:
             stream.flush()

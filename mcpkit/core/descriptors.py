@@ -30,7 +30,6 @@ def reserve(number: int) -> int:
         A descriptor of the real stream; the same one each time.
     """
     if number not in _reserved:
-        _open_missing()
         if not _reserved and hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_close)
         _reserved[number] = os.dup(number)
@@ -84,16 +83,6 @@ def has_room(descriptor: int, seconds: float = 0) -> bool | None:
     waiter = poll()
     waiter.register(descriptor, select.POLLOUT)
     return bool(waiter.poll(seconds * 1000))
-
-
-def _open_missing() -> None:
-    """Open descriptors that the host closed: the next file or socket would get their numbers."""
-    for number in (STDIN, STDOUT, STDERR):
-        try:
-            os.fstat(number)
-        except OSError:
-            nothing = os.open(os.devnull, os.O_RDONLY if number == STDIN else os.O_WRONLY)
-            os.set_inheritable(nothing, True)
 
 
 def _flush_stdout() -> None:

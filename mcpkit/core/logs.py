@@ -179,6 +179,7 @@ def set_up_logging(level: LogLevel, form: LogFormat = "text") -> None:
     (`logging.basicConfig(force=True)`) directs the rest elsewhere, and not the log of the server.
     """
     global _handler, _level  # as `logging` itself keeps its state
+    release_logging()
     _handler, _level = StderrHandler(sys.stderr), logging.getLevelNamesMapping()[level.upper()]
     _handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=_level, handlers=[_handler], force=True)
@@ -193,7 +194,8 @@ def release_logging() -> None:
     global _handler  # noqa: PLW0603
     if _handler is not None:
         logging.getLogger().removeHandler(_handler)
-        _ours.handlers, _ours.propagate = [], True
+        _ours.removeHandler(_handler)
+        _ours.propagate = True
         _ours.setLevel(logging.NOTSET)
     _handler = None
 
@@ -211,12 +213,13 @@ def keep_logging() -> None:
 
 def _is_whole(handler: StderrHandler) -> bool:
     is_enabled = _ours.isEnabledFor(_level) and _ours.level == _level
-    return is_enabled and _ours.handlers == [handler] and not _ours.propagate
+    return is_enabled and handler in _ours.handlers and not _ours.propagate
 
 
 def _claim(handler: StderrHandler) -> None:
     logging.disable(logging.NOTSET)
-    _ours.handlers, _ours.propagate = [handler], False
+    _ours.addHandler(handler)
+    _ours.propagate = False
     _ours.setLevel(_level)
     for name, logger in logging.Logger.manager.loggerDict.items():
         if isinstance(logger, logging.Logger) and f"{name}.".startswith("mcpkit."):

@@ -295,6 +295,21 @@ def test_streams_that_the_host_closed_are_empty(
     assert (echoed(said) == "here") if closed == "2" else (said == b"")
 
 
+def test_a_command_without_streams_has_nowhere_to_print(test_plugins: Path, tmp_path: Path) -> None:
+    command = f"exec {sys.executable} -m mcpkit tools list --json 2>log <&- >&-"
+
+    done = subprocess.run(
+        ["sh", "-c", command],
+        env=environment(test_plugins),
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+
+    said = (tmp_path / "log").read_text("utf-8")
+    assert (done.returncode, said) == (0, "noise on stdout\n")
+
+
 def test_a_server_whose_log_nobody_reads_any_more_goes_on(test_plugins: Path) -> None:
     command = [sys.executable, "-m", "mcpkit", "serve", "--log-level", "debug"]
     process = subprocess.Popen(

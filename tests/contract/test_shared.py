@@ -428,6 +428,22 @@ def test_a_host_that_does_not_read_any_more_ends_its_relay(relay: Any) -> None:
     assert item.server.lines == []
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_relay_without_streams_ends(site: Site, closed: str) -> None:
+    command = f"exec {sys.executable} -m mcpkit serve --shared {closed}"
+
+    done = subprocess.run(
+        ["sh", "-c", command],
+        env=site.env,
+        cwd=site.work,
+        input=json.dumps(INITIALIZE).encode() + b"\n",
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0
+
+
 def test_large_messages_pass_both_ways(relay: Any) -> None:
     item = relay()
     text = "0123456789" * 1_000_000

@@ -146,6 +146,19 @@ def test_no_plugin_silences_or_redirects_the_log_of_the_server(said: Said, chang
     assert said().count("still here") == 1
 
 
+def test_a_plugin_may_collect_the_log_of_the_server(said: Said) -> None:
+    set_up_logging("info")
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+
+    logging.getLogger("mcpkit").addHandler(handler)
+    keep_logging()
+    logger.info("for both")
+    logging.getLogger("mcpkit").removeHandler(handler)
+
+    assert (stream.getvalue(), said().count("for both")) == ("for both\n", 1)
+
+
 def test_what_nobody_changed_is_not_told(said: Said) -> None:
     set_up_logging("warning")
 

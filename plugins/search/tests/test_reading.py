@@ -231,7 +231,7 @@ def test_a_server_stops_while_it_reads_a_hostile_file(tmp_path: Path, number: in
     try:
         (reader,) = until_children(server)
         server.send_signal(number)
-        _, errors = server.communicate(timeout=10)
+        _, errors = server.communicate(timeout=30)
     finally:
         server.kill()
         server.wait()

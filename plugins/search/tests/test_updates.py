@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import stat
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import anyio
 import mcp
 import pytest
 from anyio import to_thread
+from mcp.shared.exceptions import MCPError
 from mcpkit_plugin_search import plugin
 from mcpkit_plugin_search.tools import lifespan
 
@@ -111,6 +113,26 @@ async def test_a_slow_file_keeps_no_other_waiting(settings: Any, notes: Path) ->
                 found = await search(client, "zebra")
 
     assert found == (["notes/a.md", "notes/m.md", "notes/z.md"], True)
+
+
+async def test_without_its_process_only_what_needs_it_is_not_read(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    async with searching(settings) as client:
+        found = await search(client, "wooden boat")
+        status = await status_of(client)
+        reindexed = await client.call_tool("search_reindex", {})
+        with pytest.raises(MCPError, match="cannot be read now"):
+            await client.read_resource("search://documents/notes/page.html")
+        monkeypatch.undo()
+        later = await search(client, "ships")
+
+    reasons = {item["path"]: item["reason"] for item in status["skipped_files"]}
+    assert found == (["notes/plan.md"], False)
+    assert "cannot be read now" in reasons["notes/page.html"]
+    assert reindexed.is_error
+    assert later == (["notes/page.html"], False)
 
 
 async def test_searches_may_look_for_no_changes(settings: Any, notes: Path) -> None:

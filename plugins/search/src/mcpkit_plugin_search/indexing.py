@@ -14,7 +14,7 @@ from .below import RefusedError
 from .files import Files, FoundFile, SkippedFile
 from .index import Index
 from .passages import Document
-from .reader import Reader, ReaderClosedError, ReadLimits
+from .reader import Reader, ReaderClosedError, ReaderError, ReadLimits
 from .settings import SearchSettings
 from .texts import UnreadableError, is_slow
 
@@ -91,7 +91,7 @@ class Indexing:
         Raises:
             StoppedError: `stop` was called.
             UnusableIndexError: The index file cannot be written.
-            ReaderError: Documents cannot be read at all.
+            ReaderError: Some kinds of documents cannot be read; all others were.
         """
         begun = time.thread_time()
         scan = self._scan()
@@ -149,19 +149,25 @@ class Indexing:
         queue = sorted(stale, key=lambda item: is_slow(item.path))
         told = time.monotonic()
         with Reader(limits) as self._reader:
-            batch = _Batch()
+            batch, failure = _Batch(), None
             for done, item in enumerate(queue):
                 self._check()
                 if batch.is_full or is_slow(item.path):
                     changes.added += batch.write(self._index)
                     progress(done, len(queue))
                     batch = _Batch()
-                batch.add(item, self._read_one(item))
+                try:
+                    batch.add(item, self._read_one(item))
+                except ReaderError as exc:
+                    failure = exc
+                    batch.skip(item, "its kind cannot be read now; the log says why")
                 if time.monotonic() - told > LOG_INTERVAL:
                     told = time.monotonic()
                     logger.info("Indexing: %d of %d documents", done, len(queue))
             changes.added += batch.write(self._index)
             progress(len(queue), len(queue))
+        if failure is not None:
+            raise failure
 
     def _read_one(self, item: FoundFile) -> Document | str:
         """The document in a file, or the reason why there is none."""
@@ -198,10 +204,14 @@ class _Batch:
     def add(self, item: FoundFile, document: Document | str) -> None:
         if isinstance(document, str):
             logger.info("Cannot index %s: %s", item.path, document)
-            self.skipped.append((SkippedFile(item.path, document), item.stamp))
+            self.skip(item, document, item.stamp)
         else:
             self.read.append((item, document))
             self.size += document.size
+
+    def skip(self, item: FoundFile, reason: str, stamp: str = "") -> None:
+        """Skip a file; it is read again when it has another stamp."""
+        self.skipped.append((SkippedFile(item.path, reason), stamp))
 
     def write(self, index: Index) -> int:
         """Write them; returns how many documents there are."""

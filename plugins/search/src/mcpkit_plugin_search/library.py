@@ -239,8 +239,9 @@ class Library:
             changes = self._run(progress, retry)
             self.documents = self._index.count()
         except (UnusableIndexError, ReaderError) as exc:
+            if self.problem != str(exc):  # else every search would repeat it
+                logger.warning("%s", exc)
             self.problem = str(exc)
-            logger.warning("%s", exc)
             raise
         except StoppedError:
             raise

@@ -83,6 +83,7 @@ class Reader:
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._closed = False
+        self._failure: ReaderError | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -161,6 +162,8 @@ class Reader:
                 raise ReaderClosedError
             if self._process is not None:
                 return self._process
+            if self._failure is not None:
+                raise self._failure.with_traceback(None)
             process = self._process = self._start()
         watch = _Watch(process, STARTUP)
         try:
@@ -169,9 +172,7 @@ class Reader:
             self._dispose(process)
             if self._closed:
                 raise ReaderClosedError from exc
-            raise ReaderError(
-                f"The process that reads documents does not start (exit code {process.returncode})"
-            ) from exc
+            raise self._failed(f"exit code {process.returncode}") from exc
         finally:
             watch.stop()
         return process
@@ -189,7 +190,13 @@ class Reader:
                 start_new_session=True,  # Ctrl-C is for the server, not for a file
             )
         except OSError as exc:
-            raise ReaderError(f"The process that reads documents does not start: {exc}") from exc
+            raise self._failed(str(exc)) from exc
+
+    def _failed(self, reason: str) -> ReaderError:
+        """The error of a process that does not start; it is not tried again."""
+        message = f"The process that reads documents does not start ({reason})"
+        self._failure = ReaderError(message)
+        return self._failure
 
     def _exchange(
         self, process: "subprocess.Popen[bytes]", content: Content, what: str

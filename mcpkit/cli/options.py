@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,8 @@ from mcpkit.cli.output import print_line, reserve_stdout
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
     from mcpkit.core.settings.sources import Effective
+
+logger = logging.getLogger(__name__)
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -77,9 +80,16 @@ def effective_settings(
     effective = read_settings(path=settings_path, overrides=given)
     set_up_logging(effective.settings.log_level, effective.settings.log_format)
     for warning in effective.warnings:
-        label = click.style("Warning:", fg="yellow", bold=True)
-        print_line(warning, label=label, err=True)
+        warn(warning)
     return effective
+
+
+def warn(text: str) -> None:
+    """Warn in the log, or beside it where a command keeps that quiet."""
+    if logger.isEnabledFor(logging.WARNING):
+        logger.warning("%s", text)
+    else:
+        print_line(text, label=click.style("Warning:", fg="yellow", bold=True), err=True)
 
 
 def load_app(

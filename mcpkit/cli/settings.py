@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpkit.cli.groups import SuggestingGroup
-from mcpkit.cli.options import effective_settings, json_option, load_app, plugin_options
+from mcpkit.cli.options import effective_settings, json_option, load_app, plugin_options, warn
 from mcpkit.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
@@ -127,7 +127,7 @@ def _records(effective: Effective, no_plugins: bool) -> list[PluginRecord]:
     try:
         app = load_app(effective, lenient=True)
     except MCPKitError as exc:  # what is wrong there must not hide what is set
-        print_line(f"Warning: {exc.message}", err=True)
+        warn(exc.message)
         return []
     return [record for record in app.records if PLUGIN_NAME.fullmatch(record.name)]
 

@@ -46,7 +46,7 @@ def test_a_server_in_a_strangers_folder_opens_no_port_and_says_why(
     (tmp_path / ".env").write_text("MCPKIT_HTTP__HOST=0.0.0.0\n")
 
     server = serve()
-    warning = server.wait_for("(Warning: .*)")
+    warning = server.wait_for("(WARNING .*)")
     files = server.wait_for("Settings from (.*)")
     server.wait_for("Serving stdio")
     assert server.process.stdin is not None
@@ -104,7 +104,7 @@ def test_the_folder_that_directory_names_counts_as_the_working_directory(
 
     server = serve("-C", str(other))
 
-    assert "trusted that folder: name" in server.wait_for("(Warning: .*)")
+    assert "trusted that folder: name" in server.wait_for("(WARNING .*)")
     assert server.wait_for("Settings from (.*)") == str(other / "mcpkit.toml")
 
 
@@ -157,7 +157,7 @@ def test_a_named_file_sets_everything_in_a_strangers_folder(
     origins = {entry["origin"] for entry in values.values()}
     assert values["name"] == {"value": "mine", "origin": str(named)}
     assert origins == {"default", str(named)}
-    assert "Warning" not in result.stderr
+    assert "do not count" not in result.stderr
 
 
 def test_a_user_without_a_home_can_use_every_command(run: Run, tmp_path: Path) -> None:

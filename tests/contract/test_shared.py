@@ -293,6 +293,19 @@ def test_ten_hosts_at_once_start_one_server(site: Site, relay: Any) -> None:
     assert str(told["pid"]) in site.run("shared", "status").stdout
 
 
+def test_its_status_shows_no_secret_of_the_command_line(site: Site, relay: Any) -> None:
+    secret = "a-key-of-good-length"
+    item = relay("--set", f"auth.api_keys.me={secret}", "--set", "name=shown")
+    item.call("process")
+    item.answer()
+
+    (told,) = site.status()
+
+    assert secret not in json.dumps(told)
+    masked = ["--set", "auth.api_keys.me=**********", "--set", "name=shown"]
+    assert told["command"] == ["mcpkit", "serve", "--shared", *masked]
+
+
 def test_only_this_user_can_reach_it(site: Site, relay: Any) -> None:
     item = relay()
     item.call("process")

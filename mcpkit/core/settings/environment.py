@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from mcpkit.core.settings import Settings
+from mcpkit.core.settings.keys import split_list
 
 
 class _Spelled(Settings, BaseSettings):  # type: ignore[misc]  # its model_config has fewer keys
@@ -51,5 +52,5 @@ def _decode(field: FieldInfo | None, value: str) -> Any:
         except (ValueError, RecursionError):
             return value  # validation says what is wrong, and where it was set
     if field is not None and "tuple" in str(field.annotation):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        return split_list(value)
     return value

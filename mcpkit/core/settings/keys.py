@@ -38,6 +38,11 @@ def parse_assignment(text: str) -> tuple[tuple[str, ...], str]:
     return tuple(map(_parse_part, _PARTS.findall(match[1]))), match[2]
 
 
+def split_list(text: str) -> list[str]:
+    """The parts of a comma-separated list."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def _spell_part(part: str) -> str:
     return part if _BARE.fullmatch(part) else json.dumps(part)
 

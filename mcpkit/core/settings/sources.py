@@ -19,10 +19,10 @@ from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import SettingsError
 from mcpkit.core.settings import Settings
 from mcpkit.core.settings.files import FILE, read_settings_file
-from mcpkit.core.settings.keys import Key, spell
+from mcpkit.core.settings.keys import Key, spell, split_list
 from mcpkit.core.settings.origins import Origin, Tree, grow, merge, origins_in, values_of
 from mcpkit.core.settings.trust import FolderSettings, find_folder_settings, trusted_digest
-from mcpkit.core.settings.variables import SETTINGS_PATH, keys_of, ours, read_variables
+from mcpkit.core.settings.variables import SETTINGS_PATH, keys_of, ours, read_variables, takes_list
 from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.user_folders import settings_folder
 
@@ -168,7 +168,8 @@ def _from_command_line(overrides: Mapping[tuple[str, ...], Any]) -> Tree:
     origin = Origin(source="command line")
     tree: Tree = {}
     for key, value in overrides.items():
-        nested: Any = value
+        is_list = isinstance(value, str) and takes_list(key)
+        nested: Any = split_list(value) if is_list else value
         for part in reversed(key):
             nested = {part: nested}
         merge(tree, grow(nested, lambda _: origin))

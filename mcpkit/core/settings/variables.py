@@ -102,6 +102,17 @@ def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
             yield from ((name, *rest) for rest in keys_of(field.annotation))
 
 
+def takes_list(key: tuple[str, ...]) -> bool:
+    """Whether a setting of the server is a list."""
+    model: Any = Settings
+    for name in key:
+        field = model.model_fields.get(name) if _is_model(model) else None
+        if field is None:
+            return False
+        model = field.annotation
+    return "tuple" in str(model)
+
+
 def _exists(key: tuple[str, ...], model: type[BaseModel]) -> bool:
     """Whether a key leads to a setting; what is in a plugin's section, its own model knows."""
     field = model.model_fields.get(key[0])

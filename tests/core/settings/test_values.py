@@ -73,6 +73,22 @@ def test_an_empty_list_of_allowed_plugins_allows_none(read: Read) -> None:
     assert read(MCPKIT_PLUGINS_ALLOW="").settings.plugins_allow == ()
 
 
+def test_the_command_line_writes_lists_as_the_environment_does(read: Read) -> None:
+    settings = read(
+        overrides={
+            ("transports",): "sse, stdio",
+            ("http", "allowed_hosts"): "",
+            ("plugins_allow",): ["weather"],
+            ("name",): "a,b",
+        }
+    ).settings
+
+    assert settings.transports == ("sse", "stdio")
+    assert settings.http.allowed_hosts == ()
+    assert settings.plugins_allow == ("weather",)
+    assert settings.name == "a,b"
+
+
 def test_an_empty_prefix_is_a_prefix(read: Read) -> None:
     assert read(MCPKIT_PLUGINS__WEATHER__PREFIX="").settings.plugin("weather").prefix == ""
 
@@ -160,6 +176,26 @@ def test_the_hint_names_the_source_that_holds_the_mistake(
         read(**given)
 
     assert caught.value.hint == hint.format(folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("MCPKIT_PLUGINS__WEATHR__UNITS", "plugins.weathr belongs to no installed plugin"),
+        ("mcpkit_plugins__Weathr__units", "plugins.weathr belongs to no installed plugin"),
+        ("MCPKIT_PLUGINS_ALLOW", "plugins_allow: 'x' is no installed plugin"),
+    ],
+)
+def test_a_plugin_that_is_not_installed_is_named_with_the_source(
+    read: Read, variable: str, said: str
+) -> None:
+    effective = read(**{variable: "x"})
+
+    with pytest.raises(SettingsError) as caught:
+        build(effective.settings, origins=effective.origins)
+
+    assert caught.value.message.startswith(f"environment {variable}: {said}")
+    assert variable in str(caught.value.hint)
 
 
 class Units(PluginSettings):

@@ -1,8 +1,9 @@
 """Hostile arguments: they cost no more than their size, and other plugins do not wait for them."""
 
+import difflib
 import sys
 import time
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 import anyio
@@ -55,28 +56,39 @@ async def test_a_neighbour_answers_while_twenty_hostile_searches_run() -> None:
     assert spent < 2 * 20 * occurrences.SEARCH_SECONDS
 
 
-async def test_searches_run_one_at_a_time() -> None:
+@pytest.mark.parametrize(
+    ("tool", "arguments", "module"),
+    [
+        ("next_occurrences", RARE, recurrence),
+        ("find_zone", {"query": "zzyzzyqzzyzzyqzzyzzyq"}, difflib),
+        ("now", {"timezone": "zzyzzyqzzyzzyqzzyzzyq"}, difflib),
+    ],
+)
+async def test_searches_run_one_at_a_time(
+    tool: str, arguments: dict[str, Any], module: ModuleType
+) -> None:
     left, most = 5, 0
     with anyio.fail_after(60):
         async with connect(timeutil=plugin) as client, anyio.create_task_group() as tasks:
 
             async def run() -> None:
                 nonlocal left
-                await search(client)
+                assert (await client.call_tool(f"timeutil_{tool}", arguments)).is_error
                 left -= 1
 
             for _ in range(left):
                 tasks.start_soon(run)
             while left:
                 await anyio.lowlevel.checkpoint()
-                most = max(most, sum(map(is_searching, sys._current_frames().values())))
+                frames = sys._current_frames().values()
+                most = max(most, sum(runs(frame, module) for frame in frames))
 
     assert most == 1
 
 
-def is_searching(frame: FrameType | None) -> bool:
-    """Whether a thread is in the middle of a search."""
-    while frame is not None and frame.f_code.co_filename != recurrence.__file__:
+def runs(frame: FrameType | None, module: ModuleType) -> bool:
+    """Whether a thread is in a function of a module."""
+    while frame is not None and frame.f_code.co_filename != module.__file__:
         frame = frame.f_back
     return frame is not None
 

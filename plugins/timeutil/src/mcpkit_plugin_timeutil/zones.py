@@ -65,6 +65,18 @@ def fold(name: str) -> str:
     return "_".join(name.strip().casefold().split())
 
 
+@cache
+def _place_zones() -> dict[str, ZoneInfo]:
+    """The zones of places. ZoneInfo itself remembers eight and reads the others again."""
+    return {name: ZoneInfo(name) for name in places()}
+
+
+def showing(offset: timedelta) -> list[str]:
+    """Names of the places whose clocks are so far from UTC now."""
+    now = datetime.now(UTC)
+    return [name for name, zone in _place_zones().items() if _offset(zone, now) == offset]
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Clock of a zone in one year; zones with equal offsets show equal times.
@@ -85,7 +97,7 @@ def clock(name: str) -> Clock:
 
 @lru_cache(maxsize=2048)
 def _clock(name: str, year: int) -> Clock:
-    zone = find(name)
+    zone = _place_zones().get(name) or find(name)
     days = [datetime(year, month, 15, tzinfo=UTC).astimezone(zone) for month in range(1, 13)]
     return Clock(
         offsets=tuple(_offset(zone, day) for day in days),

@@ -5,9 +5,10 @@ the user when it could mean several.
 """
 
 import difflib
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from functools import cache
 
 from mcpkit import ToolError
@@ -44,6 +45,10 @@ ABBREVIATIONS = {
 
 UNIVERSAL = frozenset({"gmt", "greenwich", "uct", "universal", "utc", "z", "zulu"})
 """Names of universal time."""
+
+_searching = threading.Lock()
+"""Held during a search. The first reads all zones, and comparing spellings computes for some ten
+milliseconds: of many threads that do so, only one at a time holds up the rest of the server."""
 
 ASK = "unless the conversation tells which is meant, ask the user for the city"
 
@@ -106,6 +111,11 @@ def search(query: str) -> Findings:
     wanted = query.strip()
     if len(wanted) > zones.MAX_LENGTH:
         return Findings(exact=False)
+    with _searching:
+        return _search(wanted)
+
+
+def _search(wanted: str) -> Findings:
     if offsets.is_offset(wanted):
         return _by_offset(wanted)
     if not fold(wanted):
@@ -124,18 +134,19 @@ def complete(part: str) -> list[str]:
     if len(part) > zones.MAX_LENGTH:
         return []
     wanted = fold(part)
-    found = [(name, match.zone) for name, match in _zone_spellings() if wanted in name]
+    if not wanted:
+        return list(zones.zone_names())
+    with _searching:
+        found = [(name, match.zone) for name, match in _zone_spellings() if wanted in name]
     found.sort(key=lambda pair: not pair[0].startswith(wanted))
-    return list(dict.fromkeys(zone for _, zone in found)) if wanted else list(zones.zone_names())
+    return list(dict.fromkeys(zone for _, zone in found))
 
 
 def _by_offset(query: str) -> Findings:
     offset = offsets.parse(query)
     if offset is None:
         return Findings(exact=False)
-    now = datetime.now(offset).utcoffset()
-    month = datetime.now(UTC).month - 1
-    shared = [name for name in zones.places() if zones.clock(name).offsets[month] == now]
+    shared = zones.showing(offset.utcoffset(None))
     return Findings(
         matches=_unique([Match(zone=str(offset)), *_ranked(shared)]),
         note=f"{offset} is the same all year. If a place is meant, pass its zone: its clock may "
@@ -218,10 +229,9 @@ def _alike(query: str) -> list[tuple[float, Match]]:
         matcher.set_seq1(name)
         # The quick ratios are upper bounds; almost no name needs the slow one.
         if matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR:
-            likeness = matcher.ratio()
-            if likeness >= NEAR:
-                found.append((likeness, match))
-    return sorted(found, key=lambda pair: -pair[0])
+            found.append((matcher.ratio(), match))
+    alike = [(likeness, match) for likeness, match in found if likeness >= NEAR]
+    return sorted(alike, key=lambda pair: -pair[0])
 
 
 @cache

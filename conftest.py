@@ -6,6 +6,6 @@ from tests.home import move_home
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Leave the home folder of whoever runs the tests alone, in each worker of pytest-xdist too."""
-    config.add_cleanup(move_home())
+    move_home()

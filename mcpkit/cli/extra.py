@@ -39,16 +39,20 @@ extra = _Plugins("x", help="Run a command that a plugin brings: mcpkit x PLUGIN 
 
 
 def _group_of(name: str) -> click.Group:
+    from mcpkit.core import jobs
     from mcpkit.core.errors import NotFoundError
-    from mcpkit.core.hooks import ask_for_items
+    from mcpkit.core.hooks import answer_in_time, start_asking
 
     app = _app_of(name)
     record = next(record for record in app.records if record.name == name)
     if record.error is not None:
         raise record.error
-    if record.plugin is None:
+    if record.manager is None:
         raise NotFoundError(f"Plugin {name!r} is disabled", hint=record.reason)
-    commands = ask_for_items(app.manager, record.plugin, "mcpkit_commands", click.Command)
+    hook, seconds = "mcpkit_commands", app.plan.timeout
+    job = start_asking(record.manager, hook, click.Command)
+    jobs.wait(job, seconds)
+    commands = answer_in_time(job, hook, seconds)
     group = SuggestingGroup(name, help=f"Commands of {record.label}.")
     for command in commands:
         group.add_command(command)

@@ -138,7 +138,7 @@ def _run_aside(function: Callable[[], Awaitable[ResultT]]) -> ResultT:
         except BaseException as exc:  # noqa: BLE001  # handed to the caller below
             errors.append(exc)
 
-    thread = Thread(target=work, name="mcpkit-adoption")
+    thread = Thread(target=work, name="mcpkit-adoption", daemon=True)
     thread.start()
     thread.join()
     if errors:

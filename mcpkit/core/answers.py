@@ -51,7 +51,7 @@ class Answers:
 
     async def call_tool(self, ctx: Request, params: types.CallToolRequestParams) -> Any:
         """Answer `tools/call`, or tell which task the call has become."""
-        component = await self._awake("tool", params.name)
+        component = await self._active("tool", params.name)
         tasks = self._parts.tasks
         if tasks is None or not becomes_task(component, ctx):
             return await self._call_tool(component, component.timeout, ctx, params)
@@ -85,7 +85,7 @@ class Answers:
 
     async def get_prompt(self, ctx: Request, params: types.GetPromptRequestParams) -> Any:
         """Answer `prompts/get`."""
-        component = await self._awake("prompt", params.name)
+        component = await self._active("prompt", params.name)
         call = self._call("prompt", component, ctx, params, params.arguments or {})
         return await self._run(call, component.answer)
 
@@ -95,7 +95,7 @@ class Answers:
         try:
             component, values = self._registry.find_resource(uri)
             while component.is_asleep:
-                await self._wake(component)
+                await self._activate(component)
                 component, values = self._registry.find_resource(uri)
         except (NotFoundError, ResourceNotFoundError) as exc:
             raise unknown(exc, uri) from exc
@@ -110,12 +110,12 @@ class Answers:
     ) -> types.CompleteResult:
         """Answer `completion/complete`; a component without completer completes to nothing."""
         if isinstance(params.ref, types.PromptReference):
-            component = await self._awake("prompt", params.ref.name)
+            component = await self._active("prompt", params.ref.name)
             ref = params.ref.model_copy(update={"name": component.name})
             params = params.model_copy(update={"ref": ref})
         else:
             component = self._find_reference(params.ref.uri)
-            await self._wake(component)
+            await self._activate(component)
         completer = self._registry.completers.get(component.plugin)
         if completer is None:
             return types.CompleteResult(completion=types.Completion(values=[]))
@@ -132,6 +132,7 @@ class Answers:
         """The handler of a method that an extension adds."""
 
         async def answer(ctx: Request, params: Any) -> Any:
+            await self._parts.activation.activate(plugin, self._parts.caller.timeout(plugin, None))
             arguments = params.model_dump(exclude={"meta"})
             context = cache(partial(self._context, plugin, ctx, params))
             call = Call(
@@ -153,17 +154,19 @@ class Answers:
         except Exception as exc:  # plugin code: anything may come
             raise protocol_error(exc, call) from exc
 
-    async def _awake(self, kind: ComponentKind, name: str) -> Component:
-        """Look up what a client names; its plugin is awake then."""
+    async def _active(self, kind: ComponentKind, name: str) -> Component:
+        """Look up what a client names; its plugin is active then."""
         component = self._find(kind, name)
         if component.is_asleep:
-            await self._wake(component)
+            await self._activate(component)
             component = self._find(kind, name)
         return component
 
-    async def _wake(self, component: Component) -> None:
-        if component.is_asleep and self._parts.wake is not None:
-            await self._parts.wake(component.plugin)
+    async def _activate(self, component: Component) -> None:
+        """Wait until the plugin of a component is active, as long as a call of it may take."""
+        if component.is_asleep:
+            seconds = self._parts.caller.timeout(component.plugin, component.timeout)
+            await self._parts.activation.activate(component.plugin, seconds)
 
     def _find(self, kind: ComponentKind, name: str) -> Component:
         try:

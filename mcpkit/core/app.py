@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import anyio
 import pluggy
+from anyio import to_thread
 from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
     PromptsListChanged,
@@ -17,18 +18,20 @@ from mcp.server.subscriptions import (
     ToolsListChanged,
 )
 
+from mcpkit.core import jobs
+from mcpkit.core.activation import Activator, Retire
 from mcpkit.core.calls import Caller
 from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.changes import Changes
 from mcpkit.core.components import ComponentKind
-from mcpkit.core.composition import Composition, Wake
+from mcpkit.core.composition import Composition
 from mcpkit.core.contributions import Transport
 from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import NotFoundError, PluginError
 from mcpkit.core.extensions.apps import apps_extension
 from mcpkit.core.groups import ungrouped
 from mcpkit.core.health import HealthChecks
-from mcpkit.core.hooks import ask_for_items
+from mcpkit.core.hooks import answer_in_time, ask_for_items, start_asking
 from mcpkit.core.lifespan import Lifespans, open_lifespans
 from mcpkit.core.middleware import Gate
 from mcpkit.core.outcomes import log_failure, refuse_strict
@@ -40,14 +43,20 @@ from mcpkit.core.settings import Settings
 from mcpkit.core.status import PluginRecord, Stage, Status
 from mcpkit.core.suggestions import did_you_mean, quoted
 
-if TYPE_CHECKING:  # only for annotations: few servers have tasks, and plugins wake later
+if TYPE_CHECKING:  # only for annotations: few servers have tasks
     from mcpkit.core.tasks.running import Tasks
-    from mcpkit.core.waking import Publish, Retire
 
 open_tasks = deferred("mcpkit.core.tasks.running:open_tasks")
 skills_extension = deferred("mcpkit.core.extensions.skills:skills_extension")
 tasks_extension = deferred("mcpkit.core.extensions.tasks:tasks_extension")
-new_waker = deferred("mcpkit.core.waking:Waker")
+
+HEAD_START = 0.5
+"""Seconds that lifespans get before the server answers: most are open by then, and the first lists
+are complete. Those that take longer are waited for by the calls that need them."""
+
+SHARED_THREADS = 1000
+"""Threads of anyio's default limiter, which the SDK and Starlette use for sync code of plugins: one
+plugin must not be able to use up what the others share. The core itself uses none of them."""
 
 BUILT_IN = "mcpkit"
 """The name under which our own transports and routes are registered."""
@@ -69,8 +78,8 @@ class App:
         records: Every plugin, sorted by name, with its status.
         registry: What clients can use.
         transports: Ways to reach the server, by name.
-        manager: Where the loaded plugins are registered.
-        plan: What validation needs to know of the settings.
+        builtin: Our own transports and routes, which come by hooks as well.
+        plan: What loading needs to know of the settings.
         catalogues: Where what plugins contribute is written down; None to import them all.
         lenient: Whether a strict plugin may fail: to list plugins, not to serve them.
     """
@@ -79,22 +88,22 @@ class App:
     records: tuple[PluginRecord, ...]
     registry: Registry
     transports: Mapping[str, Transport]
-    manager: pluggy.PluginManager
+    builtin: pluggy.PluginManager
     plan: Plan
     catalogues: Catalogues | None = None
     lenient: bool = False
 
     @property
     def offered(self) -> list[PluginRecord]:
-        """The plugins that clients see, awake or asleep."""
-        return [
-            record for record in self.records if record.status in {Status.LOADED, Status.ASLEEP}
-        ]
+        """The plugins that clients see, active or not."""
+        seen = {Status.LOADED, Status.STARTING, Status.ASLEEP}
+        return [record for record in self.records if record.status in seen]
 
     @property
     def loaded(self) -> list[PluginRecord]:
         """The plugins that were imported, and did not fail."""
-        return [record for record in self.records if record.status is Status.LOADED]
+        imported = {Status.LOADED, Status.STARTING}
+        return [record for record in self.records if record.status in imported]
 
     def transport(self, name: str) -> Transport:
         """Look up a transport.
@@ -113,12 +122,16 @@ class App:
     async def running(self) -> AsyncIterator[Running]:
         """Enter the lifespans of the plugins and keep the server answering.
 
+        Plugins whose lifespans take long go on starting meanwhile.
+
         Yields:
             The endpoint that transports speak for.
 
         Raises:
             PluginError: A strict plugin did not start.
         """
+        default_threads = to_thread.current_default_thread_limiter()
+        default_threads.total_tokens = max(default_threads.total_tokens, SHARED_THREADS)
         bus = InMemorySubscriptionBus()
 
         async def retire(record: PluginRecord) -> None:
@@ -129,51 +142,56 @@ class App:
             for change in {_CHANGES[kind] for kind in kinds}:
                 await bus.publish(change())
 
-        records, limits = self.loaded, self.settings.lifespan
-        opened = open_lifespans(records, self.manager, limits, retire, Changes(bus))
+        limits = self.settings.lifespan
         with ungrouped():
-            async with opened as lifespans:
-                for record in records:
-                    if record.status is Status.FAILED:
-                        await retire(record)
-                self._refuse_strict()
+            async with open_lifespans(limits, retire, Changes(bus)) as lifespans:
+                starting = await self._enter_first(lifespans, retire)
                 gate = Gate()
-                async with self._tasks(gate) as tasks:
-                    parts = self._composition(lifespans.states, bus, gate, tasks)
-                    wake = self._waker(lifespans, parts.plugin_settings, retire, publish)
-                    server, listen = compose(replace(parts, wake=wake))
+                async with self._tasks(gate) as tasks, anyio.create_task_group() as attempts:
+                    activator = Activator(
+                        tasks=attempts, plan=self.plan, registry=self.registry,
+                        lifespans=lifespans, catalogues=self.catalogues,
+                        settings={record.name: record.settings for record in self.loaded},
+                        retire=retire, publish=publish,
+                    )  # fmt: skip
+                    for record in starting:
+                        activator.add_starting(record)
+                    for record in self.records:
+                        if record.status is Status.ASLEEP:
+                            activator.add_inactive(record)
+                    parts = self._composition(lifespans.states, bus, gate, tasks, activator)
+                    server, listen = compose(parts)
                     yield Running(
                         server=server, settings=self.settings, gate=gate, listen=listen,
-                        records=self.records,
-                        health=HealthChecks(self.manager, lifespans.states),
+                        records=self.records, health=HealthChecks(lifespans.states),
                     )  # fmt: skip
+                    attempts.cancel_scope.cancel()
 
-    def _waker(
-        self, lifespans: Lifespans, settings: Mapping[str, Any], retire: Retire, publish: Publish
-    ) -> Wake | None:
-        """What wakes the plugins that are asleep; None when none is."""
-        asleep = {item.name: item for item in self.records if item.status is Status.ASLEEP}
-        if not asleep or self.catalogues is None:
-            return None
-        make = partial(
-            new_waker,
-            manager=self.manager,
-            plan=self.plan,
-            registry=self.registry,
-            lifespans=lifespans,
-            settings=cast(dict[str, Any], settings),
-            catalogues=self.catalogues,
-            timeout=self.settings.lifespan.startup_timeout,
-            retire=retire,
-            publish=publish,
-            asleep=asleep,
-        )
-        waker = cache(make)
+    async def _enter_first(self, lifespans: Lifespans, retire: Retire) -> list[PluginRecord]:
+        """Begin to enter the lifespans of all plugins, and wait for those that must be open.
 
-        async def wake(plugin: str) -> None:
-            await waker().wake(plugin)
+        Returns:
+            The plugins whose lifespans are neither open nor have failed yet.
 
-        return wake
+        Raises:
+            PluginError: A strict plugin did not start.
+        """
+        records = self.loaded
+        lifespans.begin(records)
+        needed = [record for record in records if self.lenient or self._is_strict(record)]
+        await lifespans.settled(needed)
+        with anyio.move_on_after(HEAD_START):
+            await lifespans.settled(records)
+        for record in records:
+            if record.status is Status.FAILED:
+                await retire(record)
+        self._refuse_strict()
+        return [
+            item for item in records if item.error is None and item.name not in lifespans.states
+        ]
+
+    def _is_strict(self, record: PluginRecord) -> bool:
+        return self.settings.strict or self.settings.plugin(record.name).strict
 
     @asynccontextmanager
     async def _tasks(self, gate: Gate) -> AsyncIterator[Tasks | None]:
@@ -184,25 +202,23 @@ class App:
         async with open_tasks(self.settings, gate) as tasks:
             yield tasks
 
-    def routes(self, running: Running) -> list[Any]:
+    async def routes(self, running: Running) -> list[Any]:
         """Collect the routes of the shared HTTP port: ours, then those of plugins.
 
         A plugin whose routes cannot be had has failed from then on.
         """
-        ours = self.manager.get_plugin(BUILT_IN)
-        routes = ask_for_items(
-            self.manager, ours, "mcpkit_routes", object, settings=None, endpoint=running
-        )
-        for record in self.loaded:
+        hook, seconds = "mcpkit_routes", self.settings.lifespan.startup_timeout
+        routes = ask_for_items(self.builtin, hook, object, settings=None, endpoint=running)
+        asked = [
+            (record, start_asking(record.manager, hook, object, settings=record.settings,
+                                  endpoint=running))
+            for record in self.loaded if record.must_start
+        ]  # fmt: skip
+        end = anyio.current_time() + seconds
+        for record, job in asked:
+            await jobs.wait_async(job, end - anyio.current_time())
             try:
-                routes += ask_for_items(
-                    self.manager,
-                    record.plugin,
-                    "mcpkit_routes",
-                    object,
-                    settings=record.settings,
-                    endpoint=running,
-                )
+                routes += answer_in_time(job, hook, seconds)
             except PluginError as exc:
                 record.fail(Stage.SERVE, exc)
                 log_failure(record)
@@ -220,6 +236,7 @@ class App:
         bus: InMemorySubscriptionBus,
         gate: Gate,
         tasks: Tasks | None,
+        activator: Activator,
     ) -> Composition:
         loaded, offered = self.loaded, self.offered
         tools = self.registry.tools.values()
@@ -238,13 +255,14 @@ class App:
                 timeout=self._timeout,
             ),
             states=states,
-            plugin_settings={record.name: record.settings for record in loaded},
+            plugin_settings=activator.settings,
             bus=bus,
             gate=gate,
             extensions=(
                 *((BUILT_IN, item) for item in ours if item is not None),
                 *((record.name, item) for record in loaded for item in record.catalogue.extensions),
             ),
+            activation=activator,
             tasks=tasks,
         )
 

@@ -20,8 +20,6 @@ from mcpkit.core.settings.origins import OriginsOf
 from mcpkit.core.status import PluginRecord, Stage, Status
 
 load = deferred("mcpkit.core.loading:load")
-validate = deferred("mcpkit.core.validation:validate")
-must_start = deferred("mcpkit.core.waking:must_start")
 
 
 def build(
@@ -57,17 +55,18 @@ def build(
     if plugins or given:
         select(records, settings.plugins, allow=settings.plugins_allow, origins=origins)
 
-    manager = create_manager()
-    manager.register(builtin_transports, BUILT_IN)
-    builtin = ask_for_items(
-        manager, builtin_transports, "mcpkit_transports", Transport, settings=None
+    manager = create_manager(builtin_transports, BUILT_IN)
+    builtin = ask_for_items(manager, "mcpkit_transports", Transport, settings=None)
+    plan = Plan(
+        section=settings.plugin,
+        calls=settings.calls,
+        origins=origins,
+        timeout=settings.lifespan.startup_timeout,
     )
-    plan = Plan(section=settings.plugin, calls=settings.calls, origins=origins)
     if catalogues is not None:
         doze(records, catalogues, settings)
     if any(map(is_wanted, records)):
-        load(records, manager, objects=given)
-        validate(records, manager, plan)
+        load(records, plan, given)
     registry = Registry()
     sound = [record for record in records if _is_sound(record)]
     taken = [
@@ -75,16 +74,13 @@ def build(
         *(("extension", identifier, BUILT_IN) for identifier in extensions.OURS),
         *(("method", method, BUILT_IN) for method in extensions.METHODS),
     ]
-    for record in registry.commit(sound, taken=taken):
-        if record.plugin is not None:
-            manager.unregister(record.plugin)
+    registry.commit(sound, taken=taken)
     transports = {transport.name: transport for transport in builtin}
     for record in sound:
-        if record.error is None and record.plugin is not None:
+        if record.error is None and record.manager is not None:
             record.status, record.stage = Status.LOADED, Stage.SERVE
             if catalogues is not None:
-                needed = must_start(record, manager)
-                catalogues.write(record, settings.plugin(record.name), must_start=needed)
+                catalogues.write(record, settings.plugin(record.name))
             transports.update((item.name, item) for item in record.catalogue.transports)
     for record in records:
         log_outcome(record)
@@ -95,7 +91,7 @@ def build(
         records=tuple(records),
         registry=registry,
         transports=transports,
-        manager=manager,
+        builtin=manager,
         plan=plan,
         catalogues=catalogues,
         lenient=lenient,
@@ -115,5 +111,5 @@ def doze(records: Iterable[PluginRecord], catalogues: Catalogues, settings: Sett
 
 
 def _is_sound(record: PluginRecord) -> bool:
-    is_there = record.plugin is not None or record.status is Status.ASLEEP
+    is_there = record.manager is not None or record.status is Status.ASLEEP
     return is_there and record.error is None

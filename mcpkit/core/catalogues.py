@@ -74,12 +74,12 @@ class Catalogues:
             logger.warning("The catalogue of plugin %s is unusable: %s", record.label, exc)
             return None
 
-    def write(self, record: PluginRecord, section: PluginSection, *, must_start: bool) -> None:
+    def write(self, record: PluginRecord, section: PluginSection) -> None:
         """Write down what a plugin contributes; what cannot be written is only logged."""
         key = _key(record, section)
         if key is None:
             return
-        written = describe(record.catalogue, key=key, must_start=must_start)
+        written = describe(record.catalogue, key=key, must_start=record.must_start)
         file = self._file(record, key)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp.server.subscriptions import InMemorySubscriptionBus
 
@@ -17,8 +17,13 @@ from mcpkit.core.settings import Settings
 if TYPE_CHECKING:  # only for annotations: few servers have tasks
     from mcpkit.core.tasks.running import Tasks
 
-Wake = Callable[[str], Awaitable[None]]
-"""Makes sure that the plugin of a name is awake."""
+
+class Activation(Protocol):
+    """Activates plugins that are listed and not there yet."""
+
+    async def activate(self, plugin: str, seconds: float) -> None:
+        """Make sure that a plugin is active; raise `MCPError` if it cannot be, or not in time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,7 @@ class Composition:
         gate: Counts requests in flight.
         extensions: What is added to the protocol, with the plugin that adds it.
         tasks: Runs calls that outlive their request; None when no tool may.
-        wake: Wakes a plugin that was listed from its catalogue; None when none is asleep.
+        activation: Activates plugins that were listed from their catalogues, or still start.
     """
 
     settings: Settings
@@ -47,6 +52,6 @@ class Composition:
     plugin_settings: Mapping[str, Any]
     bus: InMemorySubscriptionBus
     gate: Gate
+    activation: Activation
     extensions: tuple[tuple[str, Extension], ...] = ()
     tasks: Tasks | None = None
-    wake: Wake | None = None

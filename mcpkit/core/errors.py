@@ -30,8 +30,23 @@ The *model* reads `ToolError`, `ResourceError` and `PromptError`: what to try in
     └─ OutputError              it returned what its schema forbids
 """
 
+from mcpkit.core.suggestions import shortened
+
+LONGEST_REASON = 1000
+"""Characters of the longest text of an exception that messages repeat."""
+
 RETRY_AFTER = "retryAfter"
 """Member of the `data` of a JSON-RPC error: seconds after which a client may try again."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Class and text of an exception that plugin code raised, whatever its `__str__` does."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001  # plugin code: its text may raise anything
+        return f"{name} (its text cannot be read)"
+    return f"{name}: {shortened(text, LONGEST_REASON)}" if text else name
 
 
 class MCPKitError(Exception):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-import pluggy
 from pydantic import BaseModel, ValidationError
 
 from mcpkit.core.errors import PluginContractError, PluginSettingsError
@@ -27,10 +26,7 @@ MAX_PROBLEMS = 10
 
 
 def fill_settings(
-    record: PluginRecord,
-    manager: pluggy.PluginManager,
-    section: PluginSection,
-    origins: OriginsOf,
+    record: PluginRecord, section: PluginSection, origins: OriginsOf
 ) -> BaseModel | None:
     """Fill the model that a plugin declares from its section.
 
@@ -38,7 +34,7 @@ def fill_settings(
         PluginSettingsError: The section does not fit; the message names key and source.
         PluginContractError: What it declares is no model, or takes a key of the host.
     """
-    model = record.settings_model = _settings_model(record, manager)
+    model = record.settings_model = _settings_model(record)
     values = section.own
     if model is not None:
         return _fill(model, values, record.name, origins)
@@ -51,19 +47,19 @@ def fill_settings(
     return None
 
 
-def _settings_model(record: PluginRecord, manager: pluggy.PluginManager) -> type[BaseModel] | None:
+def _settings_model(record: PluginRecord) -> type[BaseModel] | None:
     """The model that a plugin declares; None when it takes no settings.
 
     Raises:
         PluginContractError: What it declares is no model, or takes a key of the host.
     """
-    models = ask(manager, record.plugin, "mcpkit_settings")
+    models = ask(record.manager, "mcpkit_settings")
     if not models:
         return None
     model = models[0]
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise PluginContractError(
-            f"Its settings are {model!r}, not a pydantic model class",
+            f"Its settings are of {type(model).__name__!r}, not a pydantic model class",
             hint="Derive the settings from mcpkit.PluginSettings and pass the class",
         )
     taken = RESERVED_PLUGIN_KEYS.intersection(model.model_fields)
@@ -92,7 +88,7 @@ def _fill(
         return model.model_validate(values)
     except ValidationError as exc:
         problems = describe_errors(exc, most=MAX_PROBLEMS, given=values)
-    except Exception as exc:  # noqa: BLE001  # plugin code: a validator may raise anything
+    except BaseException as exc:  # plugin code: a validator may raise anything
         where = f"{type(exc).__name__} in {_raised_at(exc)}"  # its text may hold the values
         raise PluginSettingsError(f"Its settings model raised {where}", hint=remedy) from None
     told = [

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-import pluggy
 from anyio import from_thread
 
 from mcpkit.core.contributions import Health
@@ -46,12 +45,10 @@ class HealthChecks:
     """Asks plugins how they are.
 
     Args:
-        manager: Where their hooks are.
         states: What their lifespans yielded, by plugin.
     """
 
-    def __init__(self, manager: pluggy.PluginManager, states: Mapping[str, Any]) -> None:
-        self._manager = manager
+    def __init__(self, states: Mapping[str, Any]) -> None:
         self._states = states
         self._checks: dict[str, _Check] = {}
 
@@ -69,7 +66,7 @@ class HealthChecks:
 
     def _check(self, record: PluginRecord) -> _Check:
         check = self._checks.get(record.name)
-        if check is None or check.plugin is not record.plugin:
+        if check is None or check.manager is not record.manager:
             check = self._checks[record.name] = _Check(record, lambda: self._ask(record))
         return check
 
@@ -80,7 +77,7 @@ class HealthChecks:
             PluginContractError: The hook raised, or returned what cannot be told.
         """
         settings, state = record.settings, self._states.get(record.name)
-        answers = ask(self._manager, record.plugin, "mcpkit_health", settings=settings, state=state)
+        answers = ask(record.manager, "mcpkit_health", settings=settings, state=state)
         for health in answers:
             if not isinstance(health, Health):
                 raise PluginContractError("Its health hook returned no Health")
@@ -93,7 +90,7 @@ class _Check:
     """The health of one plugin: its hook runs in a thread, once at a time."""
 
     def __init__(self, record: PluginRecord, hook: Callable[[], Health]) -> None:
-        self.plugin = record.plugin
+        self.manager = record.manager
         self._label = record.label
         self._hook = hook
         self._threads = WorkerThreads(1)

@@ -6,18 +6,19 @@ its own plugin and nobody else. They are entered side by side, and closed in rev
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import anyio
-import pluggy
 from anyio.abc import TaskGroup
 
 from mcpkit.core.changes import Changes
-from mcpkit.core.errors import PluginContractError, PluginError, PluginLifespanError
+from mcpkit.core.errors import PluginContractError, PluginError, PluginLifespanError, reason_of
 from mcpkit.core.hooks import ask
+from mcpkit.core.plan import PATIENCE
 from mcpkit.core.settings import LifespanSettings
 from mcpkit.core.status import PluginRecord, Stage
 
@@ -31,17 +32,24 @@ OnFailure = Callable[[PluginRecord], Awaitable[None]]
 
 
 class Lifespan:
-    """The open lifespan of one plugin.
+    """The lifespan of one plugin.
+
+    Args:
+        record: The plugin; failures are recorded there.
+        changes: How its background tasks tell clients what has changed.
 
     Attributes:
-        record: The plugin; failures are recorded there.
+        record: The plugin.
         state: What its context manager yielded, while it is open.
+        settled: Set when it is open or has failed.
     """
 
-    def __init__(self, record: PluginRecord, manager: AbstractAsyncContextManager[Any]) -> None:
+    def __init__(self, record: PluginRecord, changes: Changes) -> None:
         self.record = record
         self.state: Any = None
-        self._manager = manager
+        self.settled = anyio.Event()
+        self._changes = changes
+        self._manager = record.manager
         self._entered = anyio.Event()
         self._closing = anyio.Event()
         self._closed = anyio.Event()
@@ -52,32 +60,67 @@ class Lifespan:
         """Enter, stay open until told to close, and close; record what goes wrong."""
         try:
             with self._scope:
-                async with self._manager as self.state:
-                    self._entered.set()
-                    await self._closing.wait()
-        except (Exception, SystemExit, BaseExceptionGroup) as exc:  # noqa: BLE001  # plugin code
-            self._failed(f"Its lifespan raised {type(exc).__name__}: {exc}", exc)
-        else:
-            if self._entered.is_set() and not self._closing.is_set():
-                self._failed("Its lifespan ended while the server runs", None)
+                await self._live()
+        except PluginError as exc:
+            self._failed(exc)
+        except BaseException as exc:
+            if _is_cancelled(exc):
+                raise
+            self._failed(self._error(f"Its lifespan raised {reason_of(exc)}"), exc)
         finally:
             self._closed.set()
-        if self._entered.is_set() and not self._closing.is_set():
+            was_open = self._entered.is_set() and not self._closing.is_set()
+            self._entered.set()
+        if was_open and self.record.error is not None:
             await on_failure(self.record)
-        self._entered.set()
+
+    async def _live(self) -> None:
+        manager = self._open()
+        if manager is None:
+            self._closing.set()  # there is nothing to close
+            return
+        async with manager as self.state:
+            self._entered.set()
+            await self._closing.wait()
+        if not self._closing.is_set():
+            raise self._error("Its lifespan ended while the server runs")
+
+    def _open(self) -> AbstractAsyncContextManager[Any] | None:
+        """Ask the plugin for its lifespan.
+
+        Raises:
+            PluginContractError: What it returns is no async context manager.
+        """
+        settings = self.record.settings
+        answers = ask(self._manager, "mcpkit_lifespan", settings=settings, changes=self._changes)
+        if not answers:
+            return None
+        if not isinstance(answers[0], AbstractAsyncContextManager):
+            raise PluginContractError(
+                f"Its lifespan is {type(answers[0]).__name__!r}, not an async context manager",
+                hint="Put @contextlib.asynccontextmanager under @plugin.lifespan",
+            )
+        return answers[0]
 
     async def enter(self, seconds: float) -> None:
         """Wait until it is open; give it up after some seconds."""
-        with anyio.move_on_after(seconds) as waiting:
+        with anyio.move_on_after(min(PATIENCE, seconds)):
             await self._entered.wait()
-        if waiting.cancelled_caught:
-            self._failed(f"Its lifespan did not start within {seconds:g} s", None)
+        if not self._entered.is_set() and seconds > PATIENCE:
+            logger.warning("Plugin %s: its lifespan has not started yet", self.label)
+            with anyio.move_on_after(seconds - PATIENCE):
+                await self._entered.wait()
+        if not self._entered.is_set():
+            self._failed(self._error(f"Its lifespan did not start within {seconds:g} s"))
             self._closing.set()
             self._scope.cancel()
+        self.settled.set()
 
     async def close(self, seconds: float) -> None:
-        """Close it; give it up after some seconds."""
+        """Close it; give it up after some seconds, and at once if it is not open yet."""
         self._closing.set()
+        if not self._entered.is_set():
+            self._scope.cancel()
         with anyio.move_on_after(seconds, shield=True) as waiting:
             await self._closed.wait()
         if waiting.cancelled_caught:
@@ -89,121 +132,96 @@ class Lifespan:
         """The plugin as logs name it."""
         return self.record.label
 
-    def _failed(self, message: str, cause: BaseException | None) -> None:
-        if self.record.error is not None:
-            return
-        error = PluginLifespanError(
+    def _error(self, message: str) -> PluginLifespanError:
+        return PluginLifespanError(
             message, hint=f"Set plugins.{self.record.name}.enabled = false to go on without it"
         )
-        error.__cause__ = cause
+
+    def _failed(self, error: PluginError, cause: BaseException | None = None) -> None:
+        if self.record.error is not None:
+            return
+        if cause is not None:
+            error.__cause__ = cause
         if self._closing.is_set():
-            logger.error("Plugin %s: %s", self.label, message, exc_info=cause)
+            logger.error("Plugin %s: %s", self.label, error.message, exc_info=cause)
         else:
             self.record.fail(Stage.LIFESPAN, error)
 
 
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether an exception ends the task itself, not what the plugin does in it."""
+    if isinstance(error, GeneratorExit):
+        return True
+    task = asyncio.current_task()
+    is_cancel = isinstance(error, anyio.get_cancelled_exc_class())
+    return is_cancel and task is not None and task.cancelling() > 0
+
+
 class Lifespans:
-    """The open lifespans of a server; plugins that wake later join them.
+    """The lifespans of a server; plugins that start later join them.
 
     Attributes:
         states: Plugin name to state, for each plugin that has started.
     """
 
     def __init__(
-        self,
-        tasks: TaskGroup,
-        manager: pluggy.PluginManager,
-        settings: LifespanSettings,
-        on_failure: OnFailure,
-        changes: Changes,
+        self, tasks: TaskGroup, settings: LifespanSettings, on_failure: OnFailure, changes: Changes
     ) -> None:
         self.states: dict[str, Any] = {}
         self._tasks = tasks
-        self._manager = manager
         self._settings = settings
         self._on_failure = on_failure
         self._changes = changes
-        self._opened: list[Lifespan] = []
+        self._begun: list[Lifespan] = []
 
-    async def open(self, records: Sequence[PluginRecord]) -> None:
-        """Enter the lifespans of plugins side by side; one whose lifespan fails has failed."""
-        lifespans = self._prepare(records)
-        self._opened += lifespans
-        for lifespan in lifespans:
-            self._tasks.start_soon(lifespan.run, self._on_failure, name=f"{TASK}{lifespan.label}")
-        async with anyio.create_task_group() as starting:
-            for lifespan in lifespans:
-                starting.start_soon(lifespan.enter, self._settings.startup_timeout)
-        states: dict[str, Any] = {record.name: None for record in records}
-        states.update((lifespan.record.name, lifespan.state) for lifespan in lifespans)
-        sound = [record.name for record in records if record.error is None]
-        self.states.update((name, states[name]) for name in sound)
+    def begin(self, records: Iterable[PluginRecord]) -> None:
+        """Begin to enter the lifespans of plugins, side by side."""
+        for record in records:
+            lifespan = Lifespan(record, self._changes)
+            self._begun.append(lifespan)
+            self._tasks.start_soon(lifespan.run, self._on_failure, name=f"{TASK}{record.label}")
+            self._tasks.start_soon(self._enter, lifespan)
+
+    async def settled(self, records: Iterable[PluginRecord]) -> None:
+        """Wait until the lifespans of plugins are open, or have failed."""
+        wanted = {record.name for record in records}
+        for lifespan in [item for item in self._begun if item.record.name in wanted]:
+            await lifespan.settled.wait()
+
+    async def open(self, record: PluginRecord) -> None:
+        """Enter the lifespan of a plugin; one whose lifespan fails has failed."""
+        self.begin([record])
+        await self.settled([record])
 
     async def close(self) -> None:
         """Close all in reverse order."""
-        for lifespan in reversed(self._opened):
+        for lifespan in self._begun[::-1]:
             await lifespan.close(self._settings.shutdown_timeout)
 
-    def _prepare(self, records: Sequence[PluginRecord]) -> list[Lifespan]:
-        """Ask every plugin for its lifespan; nothing is entered yet."""
-        lifespans: list[Lifespan] = []
-        for record in records:
-            try:
-                opened = open_hook(record, self._manager, self._changes)
-            except PluginError as exc:
-                record.fail(Stage.LIFESPAN, exc)
-            else:
-                if opened is not None:
-                    lifespans.append(Lifespan(record, opened))
-        return lifespans
+    async def _enter(self, lifespan: Lifespan) -> None:
+        record = lifespan.record
+        await lifespan.enter(self._settings.startup_timeout)
+        if record.error is None:
+            self.states[record.name] = lifespan.state
+        else:
+            self._begun.remove(lifespan)
 
 
 @asynccontextmanager
 async def open_lifespans(
-    records: Sequence[PluginRecord],
-    manager: pluggy.PluginManager,
-    settings: LifespanSettings,
-    on_failure: OnFailure,
-    changes: Changes,
+    settings: LifespanSettings, on_failure: OnFailure, changes: Changes
 ) -> AsyncIterator[Lifespans]:
-    """Keep the lifespans of all loaded plugins open.
+    """Keep lifespans open, and close them at the end.
 
     Args:
-        records: Loaded plugins in order; one whose lifespan fails has failed.
-        manager: Where their hooks are.
         settings: How long starting and stopping may take.
         on_failure: Told when a lifespan ends by itself while the server runs.
         changes: How their background tasks tell clients what has changed.
-
-    Yields:
-        The open lifespans.
     """
     async with anyio.create_task_group() as tasks:
-        lifespans = Lifespans(tasks, manager, settings, on_failure, changes)
+        lifespans = Lifespans(tasks, settings, on_failure, changes)
         try:
-            await lifespans.open(records)
             yield lifespans
         finally:
             await lifespans.close()
             tasks.cancel_scope.cancel()
-
-
-def open_hook(
-    record: PluginRecord, manager: pluggy.PluginManager, changes: Changes
-) -> AbstractAsyncContextManager[Any] | None:
-    """Ask a plugin for its lifespan.
-
-    Raises:
-        PluginContractError: What it returns is no async context manager.
-    """
-    answers = ask(
-        manager, record.plugin, "mcpkit_lifespan", settings=record.settings, changes=changes
-    )
-    if not answers:
-        return None
-    if not isinstance(answers[0], AbstractAsyncContextManager):
-        raise PluginContractError(
-            f"Its lifespan is {type(answers[0]).__name__!r}, not an async context manager",
-            hint="Put @contextlib.asynccontextmanager under @plugin.lifespan",
-        )
-    return answers[0]

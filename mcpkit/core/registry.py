@@ -7,6 +7,7 @@ Everything is kept sorted: the order of loading never shows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from mcpkit.core.components import Completer, Component, ComponentKind
@@ -83,6 +84,29 @@ class Registry:
         self.edition += 1
         self._sort()
         return [record for record in records if record.name in refused]
+
+    def replace(self, record: PluginRecord) -> None:
+        """Take over the catalogue of one plugin, instead of what stands there of it.
+
+        A plugin that claims a name of another one has failed, and what stands there stays.
+        """
+        for component in record.catalogue.components:
+            standing = self._components[component.kind].get(component.exposed)
+            if standing is not None and standing.plugin != record.name:
+                others = [repr(standing.plugin)]
+                clash = _clash(component.kind, component.exposed, record.name, others)
+                record.fail(Stage.COMPOSE, clash)
+                return
+        self.remove(record.name)
+        self._add(record)
+        self._sort()
+
+    def deactivate(self, plugin: str) -> None:
+        """Let the components of one plugin wait for its activation."""
+        for components in self._components.values():
+            for name, component in components.items():
+                if component.plugin == plugin:
+                    components[name] = replace(component, is_asleep=True)
 
     def remove(self, plugin: str) -> set[ComponentKind]:
         """Forget all that one plugin contributes.

@@ -100,8 +100,9 @@ class Running:
                 classes alone.
 
         Returns:
-            `ready`: whether it takes calls; `status`: ok, degraded or stopping; `plugins`: by
-            name, each with its status, reason and hint when it failed, and its health.
+            `ready`: whether it takes calls; `status`: ok, starting (some plugins are not there
+            yet), degraded or stopping; `plugins`: by name, each with its status, reason and hint
+            when it failed, and its health.
         """
         loaded = [record for record in self.records if record.status is Status.LOADED]
         answers = await self.health.ask(loaded)
@@ -112,7 +113,10 @@ class Running:
         bad = [name for name, entry in plugins.items() if not entry["ready"]]
         strict = any(self.settings.strict or self.settings.plugin(name).strict for name in bad)
         stopping = self.gate.is_closed
-        status = "stopping" if stopping else "degraded" if bad else "ok"
+        starting = all(plugins[name]["status"] == Status.STARTING for name in bad)
+        status = (
+            "stopping" if stopping else "ok" if not bad else "starting" if starting else "degraded"
+        )
         return {"ready": not stopping and not strict, "status": status, "plugins": plugins}
 
 
@@ -121,7 +125,7 @@ def _describe(record: PluginRecord, answer: Answer | None, *, in_full: bool) -> 
         "distribution": record.distribution,
         "version": record.version,
         "status": str(record.status),
-        "ready": record.status is not Status.FAILED,
+        "ready": record.status not in {Status.FAILED, Status.STARTING},
     }
     if record.error is not None:
         hint = record.error.hint

@@ -82,7 +82,8 @@ async def _speak(app: App, running: Running, transports: Sequence[Transport]) ->
                 if transport.serve is not None:
                     speaking.start_soon(_speak_alone, transport, running)
             if shared:
-                speaking.start_soon(serve_http, running, shared, app.routes(running))
+                routes = await app.routes(running)
+                speaking.start_soon(serve_http, running, shared, routes)
         watching.cancel_scope.cancel()
 
 

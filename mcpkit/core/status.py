@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+import pluggy
 from pydantic import BaseModel
 
 from mcpkit.core.components import Catalogue
@@ -21,6 +22,7 @@ class Status(StrEnum):
     DISCOVERED = "discovered"
     DISABLED = "disabled"
     ASLEEP = "asleep"
+    STARTING = "starting"
     LOADED = "loaded"
     FAILED = "failed"
 
@@ -56,9 +58,10 @@ class PluginRecord:
         reason: Why it is disabled.
         import_seconds: Time its import took; None if it was not imported.
         catalogue: What it contributes to the lists.
-        plugin: The object registered with pluggy.
+        manager: Where its hooks are asked; None unless it is imported and sound.
         settings_model: The settings model that it declares, or None.
         settings: That model filled, or None.
+        must_start: Whether it has to be there from the start: it does more than answer calls.
     """
 
     name: str
@@ -74,9 +77,10 @@ class PluginRecord:
     reason: str | None = None
     import_seconds: float | None = None
     catalogue: Catalogue = field(default_factory=Catalogue)
-    plugin: Any = field(default=None, repr=False)
+    manager: pluggy.PluginManager | None = field(default=None, repr=False)
     settings_model: type[BaseModel] | None = field(default=None, repr=False)
     settings: Any = field(default=None, repr=False)
+    must_start: bool = False
 
     @property
     def label(self) -> str:
@@ -103,6 +107,16 @@ class PluginRecord:
         self.stage = stage
         self.error = error
         self.catalogue = Catalogue()
+        self.manager = None
+
+    def clear_failure(self) -> None:
+        """Forget a failure: the plugin is tried again."""
+        self.status, self.error = Status.ASLEEP, None
+
+    def take(self, loaded: PluginRecord) -> None:
+        """Become what loading made of a copy of this record."""
+        for item in fields(self):
+            setattr(self, item.name, getattr(loaded, item.name))
 
     def disable(self, reason: str) -> None:
         """Record that the plugin is not wanted; it is never imported."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import pluggy
 from mcp.server.extension import validate_extension_identifier
 from mcp_types.methods import SPEC_CLIENT_METHODS
 
@@ -24,7 +23,7 @@ from mcpkit.core.declarations import (
     SkillsDeclaration,
     ToolDeclaration,
 )
-from mcpkit.core.errors import PluginContractError, PluginError
+from mcpkit.core.errors import PluginContractError, PluginError, reason_of
 from mcpkit.core.extensions.apps import check_pages
 from mcpkit.core.extensions.skills import skill_components
 from mcpkit.core.filling import fill_settings
@@ -33,39 +32,47 @@ from mcpkit.core.naming import exposed_name, is_legal
 from mcpkit.core.plan import Plan
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.skills import Skill, read_skills
-from mcpkit.core.status import PluginRecord, Stage, Status
+from mcpkit.core.status import PluginRecord, Stage
 from mcpkit.core.threads import WorkerThreads
 
 
-def validate(records: Iterable[PluginRecord], manager: pluggy.PluginManager, plan: Plan) -> None:
-    """Fill each loaded record's settings and catalogue, or fail it."""
-    for record in records:
-        if record.plugin is None or record.status is not Status.DISCOVERED:
-            continue
-        section = plan.section(record.name)
-        try:
-            record.stage = Stage.SETTINGS
-            record.settings = fill_settings(record, manager, section, plan.origins)
-            record.stage = Stage.VALIDATE
-            threads = WorkerThreads(section.call_threads or plan.calls.threads)
-            record.catalogue = build_catalogue(record, manager, section, threads)
-        except PluginError as exc:
-            record.fail(record.stage, exc)
-            manager.unregister(record.plugin)
+def validate(record: PluginRecord, plan: Plan) -> None:
+    """Fill the settings and the catalogue of a plugin that is registered.
+
+    Raises:
+        PluginError: They are wrong; the stage of the record tells which.
+    """
+    section = plan.section(record.name)
+    record.stage = Stage.SETTINGS
+    record.settings = fill_settings(record, section, plan.origins)
+    record.stage = Stage.VALIDATE
+    threads = WorkerThreads(section.call_threads or plan.calls.threads)
+    record.catalogue = build_catalogue(record, section, threads)
+    record.must_start = _must_start(record)
+
+
+def _must_start(record: PluginRecord) -> bool:
+    """Whether a plugin has to be there from the start: it does more than answer calls."""
+    found, manager = record.catalogue, record.manager
+    return bool(
+        found.middleware
+        or found.transports
+        or found.extensions
+        or found.skills
+        or (manager is not None and manager.hook.mcpkit_routes.get_hookimpls())
+        or any(ask(manager, "mcpkit_eager", settings=record.settings))
+    )
 
 
 def build_catalogue(
-    record: PluginRecord,
-    manager: pluggy.PluginManager,
-    section: PluginSection,
-    threads: WorkerThreads,
+    record: PluginRecord, section: PluginSection, threads: WorkerThreads
 ) -> Catalogue:
     """Check everything that a plugin declares.
 
     Raises:
         PluginContractError: One component is illegal; the message names it.
     """
-    declarations = ask_for_items(manager, record.plugin, "mcpkit_components", object)
+    declarations = ask_for_items(record.manager, "mcpkit_components", object)
     components: list[Component] = []
     skills: list[Skill] = []
     completer: Completer | None = None
@@ -83,27 +90,25 @@ def build_catalogue(
     components += skill_components(skills, record.name)
     _refuse_twins(components)
     check_pages(components)
-    instructions = ask(manager, record.plugin, "mcpkit_instructions", settings=record.settings)
+    instructions = ask(record.manager, "mcpkit_instructions", settings=record.settings)
     return Catalogue(
         components=tuple(components),
         completer=completer,
         instructions="\n\n".join(str(text).strip() for text in instructions) or None,
         skills=tuple(skills),
-        extensions=_extensions(record, manager),
-        middleware=tuple(_contributed(record, manager, "mcpkit_middleware", Callable)),
-        transports=tuple(_contributed(record, manager, "mcpkit_transports", Transport)),
+        extensions=_extensions(record),
+        middleware=tuple(_contributed(record, "mcpkit_middleware", Callable)),
+        transports=tuple(_contributed(record, "mcpkit_transports", Transport)),
     )
 
 
-def _contributed(
-    record: PluginRecord, manager: pluggy.PluginManager, hook: str, kind: Any
-) -> list[Any]:
-    return ask_for_items(manager, record.plugin, hook, kind, settings=record.settings)
+def _contributed(record: PluginRecord, hook: str, kind: Any) -> list[Any]:
+    return ask_for_items(record.manager, hook, kind, settings=record.settings)
 
 
-def _extensions(record: PluginRecord, manager: pluggy.PluginManager) -> tuple[Extension, ...]:
+def _extensions(record: PluginRecord) -> tuple[Extension, ...]:
     """What it adds to the protocol, with identifiers and methods that may be added."""
-    extensions = _contributed(record, manager, "mcpkit_extensions", Extension)
+    extensions = _contributed(record, "mcpkit_extensions", Extension)
     for extension in extensions:
         try:
             validate_extension_identifier(extension.identifier, owner="Extension")
@@ -139,7 +144,7 @@ def _checked(
         component = build(declaration, plugin, exposed, threads)
     except PluginError:
         raise
-    except Exception as exc:  # plugin code: a schema may raise anything
+    except BaseException as exc:  # plugin code: a schema may raise anything
         raise PluginContractError(
             f"Its {kind} {name!r} is not usable: {_first_line(exc)}",
             hint="Check its signature: each parameter needs a type that has a JSON Schema",
@@ -163,7 +168,8 @@ def _identity(declaration: object) -> tuple[str, str]:
         case ReadyDeclaration():
             return declaration.kind, declaration.name
     raise PluginContractError(
-        f"Its hook 'mcpkit_components' returned {declaration!r}, which is no declaration",
+        f"Its hook 'mcpkit_components' returned {type(declaration).__name__}, "
+        "which is no declaration",
         hint="Return the records of mcpkit.core.components, or use mcpkit.Plugin",
     )
 
@@ -180,6 +186,6 @@ def _refuse_twins(components: Iterable[Component]) -> None:
         seen.add(key)
 
 
-def _first_line(exc: Exception) -> str:
-    text = str(exc).strip()
+def _first_line(exc: BaseException) -> str:
+    text = reason_of(exc).removeprefix(f"{type(exc).__name__}: ").strip()
     return text.splitlines()[0] if text else type(exc).__name__

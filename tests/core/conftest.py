@@ -30,6 +30,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         version: str = "1.0",
         distribution: str | None = None,
         metadata: bool = True,
+        recorded: bool = False,
     ) -> None:
         distribution = distribution or f"mcpkit-plugin-{name.replace('_', '-')}"
         module = f"{distribution.replace('-', '_')}_code"
@@ -44,6 +45,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (info / "entry_points.txt").write_text(
             f"[mcpkit.plugins]\n{name} = {entry.format(module=module)}\n", "utf-8"
         )
+        if recorded:
+            (info / "RECORD").write_text(f"{module}.py,,\n", "utf-8")
         importlib.invalidate_caches()
 
     yield add

@@ -9,6 +9,7 @@ import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 
 import anyio
 from anyio import to_thread
@@ -65,6 +66,7 @@ class FileWriter(ByteSendStream):
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._thread = anyio.CapacityLimiter(1)  # of its own: no plugin can use it up
 
     async def send(self, item: bytes) -> None:
         """Write it all.
@@ -76,7 +78,8 @@ class FileWriter(ByteSendStream):
         while view and has_room(self._descriptor):
             view = view[os.write(self._descriptor, view[:SURE_TO_FIT]) :]
         if len(view):
-            await to_thread.run_sync(self._write_all, view, abandon_on_cancel=True)
+            write = partial(self._write_all, view)
+            await to_thread.run_sync(write, abandon_on_cancel=True, limiter=self._thread)
 
     def _write_all(self, view: memoryview) -> None:
         while len(view):

@@ -128,8 +128,12 @@ def _show(error: MCPKitError) -> None:
 
 def _limit_end(code: int) -> None:
     """End the process soon, even if threads or exit handlers of plugins do not."""
-    if "threading" in sys.modules:  # else no plugin can have started one
-        from mcpkit.core.watchdog import Watchdog, unfinished
+    threading = sys.modules.get("threading")
+    if threading is not None:  # else no plugin can have started one
+        from mcpkit.core.watchdog import JOBS, Watchdog, unfinished
+
+        if any(thread.name.startswith(JOBS) for thread in threading.enumerate()):
+            os._exit(code)  # the interpreter cannot end safely beside a thread that imports
 
         is_server = sys.argv[1:2] == ["serve"]
         Watchdog(unfinished, code or (FAILED if is_server else 0)).allow(END, "Ending the process")

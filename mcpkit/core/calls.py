@@ -39,6 +39,8 @@ from mcpkit.core.errors import (
     PromptError,
     RefusedError,
     ResourceNotFoundError,
+    reason_of,
+    text_of,
 )
 from mcpkit.core.logs import about, keep_logging
 from mcpkit.core.suggestions import quoted
@@ -143,8 +145,9 @@ def uri_data(uri: str) -> dict[str, str] | None:
 
 
 def _public_text(error: Exception, call: Call) -> str:
-    if is_deliberate(error):
-        return str(error)
+    text = text_of(error) if is_deliberate(error) else None
+    if text is not None:
+        return text
     return f"Internal error in {call.kind} {quoted(call.name)}"
 
 
@@ -163,4 +166,4 @@ def _record(error: Exception, call: Call) -> None:
         return
     kind = type(error).__name__
     logger.info("Plugin %r: %s %s failed (request %r): %s", *what, kind, extra=extra)
-    logger.debug("Plugin %r: %s %s told (request %r): %s", *what, error, extra=extra)
+    logger.debug("Plugin %r: %s %s told (request %r): %s", *what, reason_of(error), extra=extra)

@@ -41,12 +41,18 @@ RETRY_AFTER = "retryAfter"
 
 def reason_of(error: BaseException) -> str:
     """Class and text of an exception that plugin code raised, whatever its `__str__` does."""
-    name = type(error).__name__
-    try:
-        text = str(error)
-    except BaseException:  # noqa: BLE001  # plugin code: its text may raise anything
+    name, text = type(error).__name__, text_of(error)
+    if text is None:
         return f"{name} (its text cannot be read)"
     return f"{name}: {shortened(text, LONGEST_REASON)}" if text else name
+
+
+def text_of(error: BaseException) -> str | None:
+    """The text of an exception that plugin code raised; None when reading it raises."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001  # plugin code: anything may come
+        return None
 
 
 class MCPKitError(Exception):

@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from mcpkit.core.components import Handler
-from mcpkit.core.errors import ArgumentsError, HandlerExitedError
+from mcpkit.core.errors import ArgumentsError, HandlerExitedError, reason_of
 from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wording import Problem, describe_errors
@@ -37,7 +37,7 @@ class _Raised(Exception):  # noqa: N818  # an envelope, not an error of its own
     """Carries what a function raised through the SDK, apart from what the SDK itself raises."""
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
+        super().__init__(type(error).__name__)
         self.error = error
 
 
@@ -69,7 +69,7 @@ def guarded(handler: Handler, threads: WorkerThreads) -> Callable[..., Awaitable
             # Nobody cancelled this call: the function cancelled itself.
             raise _Raised(HandlerExitedError("It was cancelled from within")) from exc
         except BaseException as exc:  # plugin code: sys.exit ends the call, not the server
-            raise _Raised(HandlerExitedError(f"It raised {type(exc).__name__}: {exc}")) from exc
+            raise _Raised(HandlerExitedError(f"It raised {reason_of(exc)}")) from exc
 
     return run
 

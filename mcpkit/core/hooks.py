@@ -90,7 +90,7 @@ def start_asking(
 ) -> Job[list[Any]]:
     """Call a hook, as `ask_for_items` does, in a thread of its own: it may never return."""
     ask_now = partial(ask_for_items, manager, hook, kind, **arguments)
-    return jobs.start(ask_now, f"mcpkit-hook-{hook}")
+    return jobs.start(ask_now, f"ask {hook}")
 
 
 def answer_in_time(job: Job[list[Any]], hook: str, seconds: float) -> list[Any]:

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 import anyio
 
+from mcpkit.core.watchdog import JOBS
+
 ResultT = TypeVar("ResultT")
 
 Job = futures.Future
@@ -29,7 +31,7 @@ def start(function: Callable[[], ResultT], name: str) -> Job[ResultT]:
 
     Args:
         function: Plugin code, bound to its arguments.
-        name: Of the thread, for whoever looks at a stuck process.
+        name: For the thread, so that whoever looks at a stuck process knows it.
 
     Raises:
         RuntimeError: The system gives no further thread.
@@ -45,7 +47,7 @@ def start(function: Callable[[], ResultT], name: str) -> Job[ResultT]:
         else:
             job.set_result(result)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    threading.Thread(target=run, name=f"{JOBS} {name}", daemon=True).start()
     return job
 
 

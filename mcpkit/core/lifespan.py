@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 from mcpkit.core.changes import Changes
 from mcpkit.core.errors import PluginContractError, PluginError, PluginLifespanError, reason_of
 from mcpkit.core.hooks import ask
+from mcpkit.core.loop_watch import LoopBlockedError, LoopWatch
 from mcpkit.core.plan import PATIENCE
 from mcpkit.core.settings import LifespanSettings
 from mcpkit.core.status import PluginRecord, Stage
@@ -37,6 +38,7 @@ class Lifespan:
     Args:
         record: The plugin; failures are recorded there.
         changes: How its background tasks tell clients what has changed.
+        watch: Watches the event loop while it is entered.
 
     Attributes:
         record: The plugin.
@@ -44,11 +46,12 @@ class Lifespan:
         settled: Set when it is open or has failed.
     """
 
-    def __init__(self, record: PluginRecord, changes: Changes) -> None:
+    def __init__(self, record: PluginRecord, changes: Changes, watch: LoopWatch) -> None:
         self.record = record
         self.state: Any = None
         self.settled = anyio.Event()
         self._changes = changes
+        self._watch = watch
         self._manager = record.manager
         self._entered = anyio.Event()
         self._closing = anyio.Event()
@@ -63,6 +66,10 @@ class Lifespan:
                 await self._live()
         except PluginError as exc:
             self._failed(exc)
+        except LoopBlockedError as exc:
+            message = "Its lifespan blocked the event loop, and was interrupted"
+            hint = "Wait with await, or in a thread of mcpkit.WorkerThreads"
+            self._failed(PluginLifespanError(message, hint=hint), exc)
         except BaseException as exc:
             if _is_cancelled(exc):
                 raise
@@ -75,13 +82,18 @@ class Lifespan:
             await on_failure(self.record)
 
     async def _live(self) -> None:
-        manager = self._open()
-        if manager is None:
-            self._closing.set()  # there is nothing to close
-            return
-        async with manager as self.state:
-            self._entered.set()
-            await self._closing.wait()
+        self._watch.add(self.label)
+        try:
+            manager = self._open()
+            if manager is None:
+                self._closing.set()  # there is nothing to close
+                return
+            async with manager as self.state:
+                self._watch.remove()
+                self._entered.set()
+                await self._closing.wait()
+        finally:
+            self._watch.remove()
         if not self._closing.is_set():
             raise self._error("Its lifespan ended while the server runs")
 
@@ -172,12 +184,13 @@ class Lifespans:
         self._settings = settings
         self._on_failure = on_failure
         self._changes = changes
+        self._watch = LoopWatch(settings.startup_timeout)
         self._begun: list[Lifespan] = []
 
     def begin(self, records: Iterable[PluginRecord]) -> None:
         """Begin to enter the lifespans of plugins, side by side."""
         for record in records:
-            lifespan = Lifespan(record, self._changes)
+            lifespan = Lifespan(record, self._changes, self._watch)
             self._begun.append(lifespan)
             self._tasks.start_soon(lifespan.run, self._on_failure, name=f"{TASK}{record.label}")
             self._tasks.start_soon(self._enter, lifespan)

@@ -42,7 +42,7 @@ def start_loading(
         The job, whose result is the record of what became of the plugin.
     """
     logger.debug("Loading plugin %s", record.label)
-    return jobs.start(partial(_load, record, plan, objects or {}), f"mcpkit-load-{record.name}")
+    return jobs.start(partial(_load, record, plan, objects or {}), f"load {record.name}")
 
 
 def load(records: Iterable[PluginRecord], plan: Plan, objects: Mapping[str, object]) -> None:
@@ -52,12 +52,14 @@ def load(records: Iterable[PluginRecord], plan: Plan, objects: Mapping[str, obje
     are loaded too. What plugins print goes to stderr: stdout belongs to the protocol or to data.
     """
     started: list[tuple[PluginRecord, Job[PluginRecord], float]] = []
+    patience = PATIENCE
     with contextlib.redirect_stdout(sys.stderr):
         for record in filter(is_wanted, records):
             job = start_loading(record, plan, objects)
             started.append((record, job, time.monotonic() + plan.timeout))
-            if not jobs.wait(job, min(PATIENCE, plan.timeout)):
+            if not jobs.wait(job, min(patience, plan.timeout)):
                 _tell_slow(record, plan)
+                patience /= 2  # all of them together are waited for twice as long as one
         for record, job, deadline in started:
             jobs.wait(job, deadline - time.monotonic())
             _take(record, job, plan)

@@ -37,6 +37,9 @@ ABANDONED = 1
 
 STDERR = 2
 
+JOBS = "mcpkit-job"
+"""Beginning of the names of daemon threads that load plugins and ask their hooks."""
+
 MACHINERY = frozenset({"__main__", "anyio", "click", "mcp", "mcpkit", "pluggy", "uvicorn"})
 """Packages that only wait for or call what hangs, beside the standard library."""
 
@@ -104,7 +107,7 @@ class Watchdog:
 
 
 def unfinished(owners: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
-    """Name the code of plugins that runs, and that would keep the process alive.
+    """Name the code of plugins that runs, and that would keep the process alive, or be awaited.
 
     Args:
         owners: How to call who brought a top-level module.
@@ -112,7 +115,8 @@ def unfinished(owners: Mapping[str, str] = MappingProxyType({})) -> Iterator[str
     frames = sys._current_frames()  # noqa: SLF001  # documented, for just this
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0)
-        place = None if frame is None or thread.daemon else _place(frame, owners)
+        is_ours = thread.daemon and not thread.name.startswith(JOBS)
+        place = None if frame is None or is_ours else _place(frame, owners)
         if place:
             is_main = thread is threading.main_thread()
             yield f"{'the main thread' if is_main else f'thread {thread.name!r}'} in {place}"

@@ -1,5 +1,6 @@
 """Lifespans: opened side by side, closed in reverse, and nobody's failure but their own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +9,7 @@ import anyio
 import mcp
 import pytest
 
-from mcpkit import Plugin
+from mcpkit import Context, Plugin
 from mcpkit.core.assembly import build
 from mcpkit.core.contributions import Health
 from mcpkit.core.errors import PluginError
@@ -69,6 +70,33 @@ async def hangs(settings: Any) -> AsyncIterator[None]:
     yield
 
 
+@asynccontextmanager
+async def interrupts(settings: Any) -> AsyncIterator[None]:
+    raise KeyboardInterrupt
+    yield
+
+
+@asynccontextmanager
+async def cancels_itself(settings: Any) -> AsyncIterator[None]:
+    raise asyncio.CancelledError
+    yield
+
+
+def exits_at_once(settings: Any) -> None:
+    raise SystemExit(5)
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@asynccontextmanager
+async def mumbles(settings: Any) -> AsyncIterator[None]:
+    raise MuteError
+    yield
+
+
 async def no_context_manager(settings: Any) -> AsyncIterator[None]:
     yield
 
@@ -79,6 +107,10 @@ async def no_context_manager(settings: Any) -> AsyncIterator[None]:
         (raises, "RuntimeError: no database"),
         (exits, "SystemExit"),
         (hangs, "did not start within 0.1 s"),
+        (interrupts, "Its lifespan raised KeyboardInterrupt"),
+        (cancels_itself, "Its lifespan raised CancelledError"),
+        (exits_at_once, "'mcpkit_lifespan' raised SystemExit: 5"),
+        (mumbles, "MuteError (its text cannot be read)"),
         (no_context_manager, "not an async context manager"),
     ],
 )
@@ -191,3 +223,88 @@ async def test_what_fails_in_the_body_comes_out_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
         async with build(Settings(), plugins=False, objects={"a": plugin_with()}).running():
             1 / 0  # noqa: B018
+
+
+async def test_a_lifespan_that_takes_long_keeps_nobody_else_waiting() -> None:
+    go_on = anyio.Event()
+
+    @asynccontextmanager
+    async def slow(settings: Any) -> AsyncIterator[str]:
+        await go_on.wait()
+        yield "open"
+
+    plugin = Plugin()
+    plugin.lifespan(slow)
+
+    @plugin.tool()
+    async def state(ctx: Context) -> str:
+        """Tell the state."""
+        return str(ctx.state)
+
+    app = build(Settings(), plugins=False, objects={"slow": plugin, "good": plugin_with()})
+    states: list[Any] = []
+    async with app.running() as running, mcp.Client(running.server) as client:
+        good = await client.call_tool("good_answer", {})
+        before = running.report()
+
+        async def ask() -> None:
+            states.append((await client.call_tool("slow_state", {})).structured_content)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await client.call_tool("good_answer", {})
+            assert states == []
+            go_on.set()
+        after = running.report()
+
+    assert good.structured_content == {"result": 42}
+    assert (before["ready"], before["status"]) == (True, "starting")
+    assert before["plugins"]["slow"]["status"] == "starting"
+    assert states == [{"result": "open"}]
+    assert (after["ready"], after["status"]) == (True, "ok")
+
+
+async def test_a_lifespan_that_fails_late_takes_its_plugin_out_of_the_lists() -> None:
+    go_on, changed = anyio.Event(), anyio.Event()
+
+    @asynccontextmanager
+    async def slow(settings: Any) -> AsyncIterator[None]:
+        await go_on.wait()
+        raise RuntimeError("no database")
+        yield
+
+    async def on_message(message: Any) -> None:
+        if getattr(message, "method", "") == "notifications/tools/list_changed":
+            changed.set()
+
+    objects = {"slow": plugin_with(slow), "good": plugin_with()}
+    app = build(Settings(), plugins=False, objects=objects)
+    async with (
+        app.running() as running,
+        mcp.Client(running.server, mode="legacy", message_handler=on_message) as client,
+    ):
+        before = [tool.name for tool in (await client.list_tools()).tools]
+        go_on.set()
+        with anyio.fail_after(5):
+            await changed.wait()
+        after = [tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools]
+
+    assert before == ["good_answer", "slow_answer"]
+    assert after == ["good_answer"]
+    assert "no database" in str({item.name: item.error for item in app.records}["slow"])
+
+
+async def test_a_strict_plugin_is_waited_for() -> None:
+    opened = False
+
+    @asynccontextmanager
+    async def slow(settings: Any) -> AsyncIterator[None]:
+        nonlocal opened
+        await anyio.sleep(1)  # longer than others are waited for
+        opened = True
+        yield
+
+    settings = Settings.model_validate({"plugins": {"slow": {"strict": True}}})
+    async with build(settings, plugins=False, objects={"slow": plugin_with(slow)}).running() as run:
+        assert opened
+        assert run.report()["status"] == "ok"

@@ -8,25 +8,25 @@ what the catalogue said, the lists are corrected.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import math
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import anyio
-import mcp_types as types
 from anyio.abc import TaskGroup
 from mcp.shared.exceptions import MCPError
 
+from mcpkit.core import jobs
 from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.components import Catalogue, ComponentKind
 from mcpkit.core.deferred import deferred
-from mcpkit.core.errors import PluginContractError, PluginImportError
-from mcpkit.core.jobs import Job
+from mcpkit.core.errors import PluginContractError, PluginImportError, reason_of
 from mcpkit.core.lifespan import Lifespans
 from mcpkit.core.outcomes import log_failure, log_outcome
+from mcpkit.core.pending import Pending
 from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
 from mcpkit.core.status import PluginRecord, Stage, Status
@@ -37,37 +37,11 @@ await_loading = deferred("mcpkit.core.loading:await_loading")
 
 logger = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 60
-"""Most seconds between two attempts; the first pause is one second, and each next one twice it."""
-
 Retire = Callable[[PluginRecord], Awaitable[None]]
 """Takes a plugin that has failed out of the lists, and tells clients."""
 
 Publish = Callable[[Iterable[ComponentKind]], Awaitable[None]]
 """Tells clients which lists have changed."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Pending:
-    """A plugin that is listed, and not there yet.
-
-    Attributes:
-        record: The plugin.
-        listed: What lists show of it.
-        attempt: Set at the end of the attempt that is under way; None when none is.
-        job: The import, until it is done: one that did not finish in time may later.
-        loaded: What the import found: only its lifespan has to be tried again.
-        failures: How many attempts have failed.
-        retry_at: When the next one may begin, by the monotonic clock.
-    """
-
-    record: PluginRecord
-    listed: Catalogue
-    attempt: anyio.Event | None = None
-    job: Job[PluginRecord] | None = None
-    loaded: PluginRecord | None = None
-    failures: int = 0
-    retry_at: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,18 +67,18 @@ class Activator:
     catalogues: Catalogues | None
     retire: Retire
     publish: Publish
-    _pending: dict[str, _Pending] = field(default_factory=dict)
+    _pending: dict[str, Pending] = field(default_factory=dict)
 
     def add_inactive(self, record: PluginRecord) -> None:
         """Take on a plugin that was listed from its catalogue."""
-        self._pending[record.name] = _Pending(record=record, listed=record.catalogue)
+        self._pending[record.name] = Pending(record=record, listed=record.catalogue)
 
     def add_starting(self, record: PluginRecord) -> None:
         """Take on a plugin whose lifespan is being entered: calls of it wait."""
         if record.error is None:
             record.status = Status.STARTING
         self.registry.deactivate(record.name)
-        entry = _Pending(record=record, listed=record.catalogue, attempt=anyio.Event())
+        entry = Pending(record=record, listed=record.catalogue, attempt=anyio.Event())
         self._pending[record.name] = entry
         self.tasks.start_soon(self._await_start, entry)
 
@@ -125,34 +99,46 @@ class Activator:
         attempt = entry.attempt or self._begin(entry)
         with anyio.move_on_after(seconds):
             await attempt.wait()
-        if not attempt.is_set():
-            raise _refusal(plugin, f"is still starting after {seconds:g} s; try again later")
-        self._refuse_failed(entry)
+        is_pending = self._pending.get(plugin) is entry
+        if is_pending or entry.record.error is not None:
+            raise entry.refusal(is_final=not is_pending)
 
-    def _begin(self, entry: _Pending) -> anyio.Event:
+    async def activate_owners(self, name: str, seconds: float) -> bool:
+        """Activate the plugins that an unknown name may belong to, each once.
+
+        What they contribute may depend on what their catalogues do not know of, such as a file.
+
+        Args:
+            name: Of a tool or prompt, or a URI.
+            seconds: How long to wait for each.
+
+        Returns:
+            Whether there was one: the name may be known now.
+        """
+        owners = [
+            entry
+            for plugin, entry in self._pending.items()
+            if entry.may_own(name, self.plan.section(plugin).prefix)
+        ]
+        for entry in owners:
+            entry.is_guessed = True
+            with contextlib.suppress(MCPError):  # the name stays unknown
+                await self.activate(entry.record.name, seconds)
+        return bool(owners)
+
+    def _begin(self, entry: Pending) -> anyio.Event:
         """Begin an attempt.
 
         Raises:
             MCPError: The last one has failed just now.
         """
-        if time.monotonic() < entry.retry_at:
-            self._refuse_failed(entry)
+        if entry.is_paused:
+            raise entry.refusal(is_final=False)
         entry.attempt = anyio.Event()
         self.tasks.start_soon(self._attempt, entry, entry.attempt)
         return entry.attempt
 
-    def _refuse_failed(self, entry: _Pending) -> None:
-        plugin, is_pending = entry.record.name, entry.record.name in self._pending
-        if entry.record.error is None:
-            if is_pending:
-                raise _refusal(plugin, "was not started: the server is stopping")
-            return
-        if not is_pending:
-            raise _refusal(plugin, "could not be started; its operator finds the reason in the log")
-        pause = max(1, math.ceil(entry.retry_at - time.monotonic()))
-        raise _refusal(plugin, f"could not be started; it is tried again in {pause} s")
-
-    async def _attempt(self, entry: _Pending, attempt: anyio.Event) -> None:
+    async def _attempt(self, entry: Pending, attempt: anyio.Event) -> None:
         record = entry.record
         record.clear_failure()
         try:
@@ -161,10 +147,10 @@ class Activator:
             if record.error is None:
                 self.settings[record.name] = record.settings
                 await self.lifespans.open(record)
+            if record.error is None and not self.registry.replace(record):
+                await self.lifespans.leave(record)
             if record.error is None:
-                self.registry.replace(record)
-            if record.error is None:
-                await self._succeed(entry)
+                self._succeed(entry)
             elif is_late:
                 del self._pending[record.name]
                 await self.retire(record)
@@ -173,8 +159,10 @@ class Activator:
         finally:
             entry.attempt = None
             attempt.set()
+        if record.status is Status.LOADED:
+            await self._correct(entry)
 
-    async def _load(self, entry: _Pending) -> None:
+    async def _load(self, entry: Pending) -> None:
         """Import the plugin, unless an earlier attempt has; the import alone has this limit."""
         record = entry.record
         if entry.loaded is not None:
@@ -194,35 +182,45 @@ class Activator:
             entry.loaded = replace(record, status=Status.ASLEEP)
             record.status = Status.ASLEEP
 
-    async def _succeed(self, entry: _Pending) -> None:
+    def _succeed(self, entry: Pending) -> None:
         record = entry.record
         del self._pending[record.name]
         record.status, record.stage = Status.LOADED, Stage.SERVE
         if entry.failures:
             logger.info("Plugin %s has started, at attempt %d", record.label, entry.failures + 1)
         log_outcome(record)
-        changed = _difference(entry.listed, record.catalogue)
-        if not changed:
+
+    async def _correct(self, entry: Pending) -> None:
+        """Tell clients and the catalogue what the import found, if that is something else."""
+        record = entry.record
+        write = partial(self._write, entry.listed, replace(record))
+        try:
+            job = jobs.start(write, f"write {record.name}")
+            changed = job.result() if await jobs.wait_async(job, self.plan.timeout) else set()
+        except Exception as exc:  # noqa: BLE001  # what a plugin declares may not be writable
+            logger.warning("Plugin %s: its catalogue is not kept: %s", record.label, reason_of(exc))
             return
-        logger.warning(
-            "Plugin %s offers something else than its catalogue said: the lists are mended",
-            record.label,
-        )
+        if changed:
+            logger.warning(
+                "Plugin %s offers something else than its catalogue said: the lists are mended",
+                record.label,
+            )
+            await self.publish(changed)
+
+    def _write(self, listed: Catalogue, record: PluginRecord) -> set[ComponentKind]:
+        """Write the catalogue, and compare: long ones take too long for the event loop."""
         if self.catalogues is not None:
             self.catalogues.write(record, self.plan.section(record.name))
-        await self.publish(changed)
+        return _difference(listed, record.catalogue)
 
-    def _fail(self, entry: _Pending) -> None:
+    def _fail(self, entry: Pending) -> None:
         """Keep the plugin listed, and let it be tried again after a pause."""
         record = entry.record
-        pause = min(2**entry.failures, LONGEST_PAUSE)
-        entry.failures = min(entry.failures + 1, LONGEST_PAUSE)
-        entry.retry_at = time.monotonic() + pause
         record.catalogue = entry.listed
         log_failure(record)
-        logger.warning("Plugin %s is tried again at a call after %d s", record.label, pause)
+        logger.warning("Plugin %s is tried again at a call after %d s", record.label, entry.pause())
 
-    async def _await_start(self, entry: _Pending) -> None:
+    async def _await_start(self, entry: Pending) -> None:
         """Wait for a lifespan that was still being entered when the server began to serve."""
         record, attempt = entry.record, entry.attempt
         await self.lifespans.settled([record])
@@ -236,10 +234,6 @@ class Activator:
             await self.retire(record)
         if attempt is not None:
             attempt.set()
-
-
-def _refusal(plugin: str, what: str) -> MCPError:
-    return MCPError(types.INTERNAL_ERROR, f"Plugin {plugin!r} {what}")
 
 
 def _refuse_late(record: PluginRecord) -> bool:

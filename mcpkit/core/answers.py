@@ -93,7 +93,7 @@ class Answers:
         """Answer `resources/read`."""
         uri = str(params.uri)
         try:
-            component, values = self._registry.find_resource(uri)
+            component, values = await self._find_resource(uri)
             while component.is_asleep:
                 await self._activate(component)
                 component, values = self._registry.find_resource(uri)
@@ -114,7 +114,7 @@ class Answers:
             ref = params.ref.model_copy(update={"name": component.name})
             params = params.model_copy(update={"ref": ref})
         else:
-            component = self._find_reference(params.ref.uri)
+            component = await self._find_reference(params.ref.uri)
             await self._activate(component)
         completer = self._registry.completers.get(component.plugin)
         if completer is None:
@@ -156,7 +156,10 @@ class Answers:
 
     async def _active(self, kind: ComponentKind, name: str) -> Component:
         """Look up what a client names; its plugin is active then."""
-        component = self._find(kind, name)
+        component = self._registry.get(kind, name)
+        if component is None:
+            await self._activate_owners(name)
+            component = self._find(kind, name)
         if component.is_asleep:
             await self._activate(component)
             component = self._find(kind, name)
@@ -168,15 +171,34 @@ class Answers:
             seconds = self._parts.caller.timeout(component.plugin, component.timeout)
             await self._parts.activation.activate(component.plugin, seconds)
 
+    async def _activate_owners(self, name: str) -> bool:
+        """Activate the plugins that an unknown name may belong to."""
+        seconds = self._parts.settings.calls.timeout
+        return await self._parts.activation.activate_owners(name, seconds)
+
     def _find(self, kind: ComponentKind, name: str) -> Component:
         try:
             return self._registry.find(kind, name)
         except NotFoundError as exc:
             raise unknown(exc) from exc
 
-    def _find_reference(self, uri: str) -> Component:
-        found = self._registry.templates.get(uri) or self._registry.resources.get(uri)
+    async def _find_resource(self, uri: str) -> tuple[Component, Mapping[str, object]]:
+        try:
+            return self._registry.find_resource(uri)
+        except NotFoundError:
+            if not await self._activate_owners(uri):
+                raise
+        return self._registry.find_resource(uri)
+
+    async def _find_reference(self, uri: str) -> Component:
+        found = self._referenced(uri)
+        if found is None:
+            await self._activate_owners(uri)
+            found = self._referenced(uri)
         return found if found is not None else self._find("resource_template", uri)
+
+    def _referenced(self, uri: str) -> Component | None:
+        return self._registry.get("resource_template", uri) or self._registry.get("resource", uri)
 
     def _call(
         self,

@@ -1,8 +1,9 @@
 """Catalogues: what plugins contribute, written down once, so that a start imports none of them.
 
 In comes the record of an installed plugin; out goes what the last import found, if nothing has
-changed since: mcpkit, the SDK, Python, the distribution and its installed files, its settings. A
-file that is stale, broken or somebody else's is no catalogue: the plugin is imported instead.
+changed since: mcpkit, the SDK, Python, the distribution and its installed files, its settings, and
+the environment variables that it read while it was imported. A file that is stale, broken or
+somebody else's is no catalogue: the plugin is imported instead.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import os
 import platform
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +21,7 @@ import pydantic_core
 import mcpkit
 from mcpkit.core.components import Catalogue
 from mcpkit.core.distributions import version_of
+from mcpkit.core.environment_reads import EnvironmentReads
 from mcpkit.core.own_files import check_own_folder, read_own_file, write_own_file
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.status import PluginRecord
@@ -27,14 +30,17 @@ from mcpkit.core.written import Written, describe, restore
 
 logger = logging.getLogger(__name__)
 
-FORMAT = "3"
+FORMAT = "4"
 """Changes with the written form."""
 
 MAX_BYTES = 16 * 1024 * 1024
 """Larger files are not read."""
 
 KEPT = 4
-"""Most catalogues of one plugin, the newest: each is for other settings."""
+"""Most catalogues of one plugin, the newest: each is for other settings or another environment."""
+
+SHORT = 16
+"""Characters of a digest in the name of a file; the file has the whole one."""
 
 ENDING = ".catalogue.json"
 
@@ -61,37 +67,45 @@ class Catalogues:
         key = _key(record, section)
         if key is None or not self._is_own():
             return None
-        try:
-            # Parsed first: so the same strings are there once, in half the memory.
-            text = read_own_file(self._file(record, key), max_bytes=MAX_BYTES)
-            written = Written.model_validate(pydantic_core.from_json(text))
-            if written.key != key or written.must_start:
-                return None
-            return restore(written, record.name)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, RecursionError) as exc:
-            logger.warning("The catalogue of plugin %s is unusable: %s", record.label, exc)
-            return None
+        for file in self._files(record, key):
+            try:
+                written = _read(file)
+                if written.key == key and _is_current(written):
+                    return None if written.must_start else restore(written, record.name)
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, RecursionError) as exc:
+                logger.warning("The catalogue of plugin %s is unusable: %s", record.label, exc)
+        return None
 
     def write(self, record: PluginRecord, section: PluginSection) -> None:
         """Write down what a plugin contributes; what cannot be written is only logged."""
         key = _key(record, section)
         if key is None:
             return
-        written = describe(record.catalogue, key=key, must_start=record.must_start)
-        file = self._file(record, key)
+        written = describe(
+            record.catalogue,
+            key=key,
+            environment=record.environment,
+            must_start=record.must_start,
+        )
+        folder = self._folder(record)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if self._is_own():
-                write_own_file(file, written.model_dump_json().encode())
-                self._prune(record)
-        except OSError as exc:
+                folder.mkdir(exist_ok=True, mode=0o700)
+                name = f"{key[:SHORT]}-{record.environment.digest[:SHORT]}{ENDING}"
+                _replace(folder / name, written.model_dump_json().encode())
+                for other in self._files(record, key):
+                    if other.name != name and _is_current(_read(other)):
+                        other.unlink()  # it was made when the plugin read other variables
+                _prune(folder)
+        except (OSError, ValueError, RecursionError) as exc:
             logger.info("Cannot write the catalogue of plugin %s: %s", record.label, exc)
 
     def files(self) -> list[Path]:
         """All catalogues, by name."""
-        return sorted(self.folder.glob(f"*{ENDING}"))
+        return sorted(self.folder.glob(f"*/*{ENDING}"))
 
     def clear(self) -> int:
         """Delete all catalogues, and return how many they were."""
@@ -113,14 +127,54 @@ class Catalogues:
             return False
         return True
 
-    def _prune(self, record: PluginRecord) -> None:
-        """Keep a few for each plugin: hosts with other settings want others."""
-        files = self.folder.glob(f"{_prefix(record)}*{ENDING}")
-        for old in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
-            old.unlink(missing_ok=True)
+    def _files(self, record: PluginRecord, key: str) -> list[Path]:
+        """The files of a plugin that were made from the same, each in another environment."""
+        folder, start = self._folder(record), f"{key[:SHORT]}-"
+        try:
+            found = [path for path in folder.iterdir() if path.name.startswith(start)]
+        except OSError:
+            return []
+        return sorted(path for path in found if path.name.endswith(ENDING))[:KEPT]
 
-    def _file(self, record: PluginRecord, key: str) -> Path:
-        return self.folder / f"{_prefix(record)}{key[:24]}{ENDING}"
+    def _folder(self, record: PluginRecord) -> Path:
+        """The folder of a plugin, as it is installed in one place."""
+        place = sha256(str(record.location).encode()).hexdigest()[:8]
+        return self.folder / f"{record.name}-{place}"
+
+
+def _read(file: Path) -> Written:
+    """Read a file.
+
+    Raises:
+        OSError: It is not there, or not to be trusted.
+        ValueError: It holds something else.
+    """
+    text = read_own_file(file, max_bytes=MAX_BYTES)
+    # Parsed first: so the same strings are there once, in half the memory.
+    return Written.model_validate(pydantic_core.from_json(text))
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write a file, unless it says the same already."""
+    try:
+        if read_own_file(file, max_bytes=MAX_BYTES) == content:
+            return
+    except OSError:
+        pass
+    write_own_file(file, content)
+
+
+def _prune(folder: Path) -> None:
+    """Keep a few for each plugin: hosts with other settings want others."""
+    files = folder.glob(f"*{ENDING}")
+    for old in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def _is_current(written: Written) -> bool:
+    """Whether the variables that a plugin read have the values that they had then."""
+    now = EnvironmentReads.of(written.environment, os.environ)
+    return now.digest == written.values
 
 
 def _key(record: PluginRecord, section: PluginSection) -> str | None:
@@ -144,9 +198,3 @@ def _surroundings() -> tuple[str, ...]:
     """The versions of what makes a plugin into a catalogue."""
     python = platform.python_implementation() + platform.python_version()
     return FORMAT, mcpkit.__version__, version_of("mcp"), python
-
-
-def _prefix(record: PluginRecord) -> str:
-    """The beginning of the file's name: plugin, and the place that it is installed in."""
-    place = sha256(str(record.location).encode()).hexdigest()[:8]
-    return f"{record.name}-{place}-"

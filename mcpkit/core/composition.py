@@ -25,6 +25,10 @@ class Activation(Protocol):
         """Make sure that a plugin is active; raise `MCPError` if it cannot be, or not in time."""
         ...
 
+    async def activate_owners(self, name: str, seconds: float) -> bool:
+        """Activate the plugins that an unknown name may belong to; tell whether there was one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:

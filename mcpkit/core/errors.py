@@ -30,8 +30,6 @@ The *model* reads `ToolError`, `ResourceError` and `PromptError`: what to try in
     └─ OutputError              it returned what its schema forbids
 """
 
-from mcpkit.core.suggestions import shortened
-
 LONGEST_REASON = 1000
 """Characters of the longest text of an exception that messages repeat."""
 
@@ -44,7 +42,9 @@ def reason_of(error: BaseException) -> str:
     name, text = type(error).__name__, text_of(error)
     if text is None:
         return f"{name} (its text cannot be read)"
-    return f"{name}: {shortened(text, LONGEST_REASON)}" if text else name
+    if len(text) > LONGEST_REASON:
+        text = f"{text[:LONGEST_REASON]}… ({len(text)} characters)"
+    return f"{name}: {text}" if text else name
 
 
 def text_of(error: BaseException) -> str | None:

@@ -206,6 +206,13 @@ class Lifespans:
         self.begin([record])
         await self.settled([record])
 
+    async def leave(self, record: PluginRecord) -> None:
+        """Close the lifespan of one plugin."""
+        for lifespan in [item for item in self._begun if item.record is record]:
+            self._begun.remove(lifespan)
+            await lifespan.close(self._settings.shutdown_timeout)
+        self.states.pop(record.name, None)
+
     async def close(self) -> None:
         """Close all in reverse order."""
         for lifespan in self._begun[::-1]:

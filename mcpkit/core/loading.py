@@ -18,6 +18,7 @@ from typing import Any
 
 from mcpkit.core import jobs
 from mcpkit.core.discovery import is_wanted
+from mcpkit.core.environment_reads import recorded_reads
 from mcpkit.core.errors import PluginContractError, PluginError, PluginImportError, reason_of
 from mcpkit.core.jobs import Job
 from mcpkit.core.plan import PATIENCE, Plan
@@ -95,18 +96,24 @@ def _take(record: PluginRecord, job: Job[PluginRecord], plan: Plan) -> None:
 
 def _load(record: PluginRecord, plan: Plan, objects: Mapping[str, object]) -> PluginRecord:
     loaded = replace(record, stage=Stage.IMPORT)
+    with recorded_reads() as recorder:
+        _load_into(loaded, plan, objects)
+    loaded.environment = recorder.reads
+    return loaded
+
+
+def _load_into(loaded: PluginRecord, plan: Plan, objects: Mapping[str, object]) -> None:
     try:
-        given = record.name in objects
-        value = objects[record.name] if given else import_plugin(loaded)
+        given = loaded.name in objects
+        value = objects[loaded.name] if given else import_plugin(loaded)
         loaded.stage = Stage.REGISTER
         loaded.manager = register(loaded.name, value)
         validate(loaded, plan)
     except PluginError as exc:
         loaded.fail(loaded.stage, exc)
     except BaseException as exc:  # noqa: BLE001  # plugin code: anything may come
-        hint = f"Mend it, or set plugins.{record.name}.enabled = false"
+        hint = f"Mend it, or set plugins.{loaded.name}.enabled = false"
         loaded.fail(loaded.stage, PluginContractError(f"It raised {reason_of(exc)}", hint=hint))
-    return loaded
 
 
 def import_plugin(record: PluginRecord) -> Any:

@@ -85,10 +85,12 @@ class Registry:
         self._sort()
         return [record for record in records if record.name in refused]
 
-    def replace(self, record: PluginRecord) -> None:
+    def replace(self, record: PluginRecord) -> bool:
         """Take over the catalogue of one plugin, instead of what stands there of it.
 
-        A plugin that claims a name of another one has failed, and what stands there stays.
+        Returns:
+            False for a plugin that claims a name of another one: it has failed, and what stands
+            there stays.
         """
         for component in record.catalogue.components:
             standing = self._components[component.kind].get(component.exposed)
@@ -96,10 +98,11 @@ class Registry:
                 others = [repr(standing.plugin)]
                 clash = _clash(component.kind, component.exposed, record.name, others)
                 record.fail(Stage.COMPOSE, clash)
-                return
+                return False
         self.remove(record.name)
         self._add(record)
         self._sort()
+        return True
 
     def deactivate(self, plugin: str) -> None:
         """Let the components of one plugin wait for its activation."""
@@ -123,6 +126,10 @@ class Registry:
         self._completers.pop(plugin, None)
         self.edition += 1
         return changed
+
+    def get(self, kind: ComponentKind, exposed: str) -> Component | None:
+        """Look up a component by its name, URI or URI template; None when there is none."""
+        return self._components[kind].get(exposed)
 
     def find(self, kind: ComponentKind, exposed: str) -> Component:
         """Look up a tool or prompt.

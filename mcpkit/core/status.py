@@ -10,6 +10,7 @@ import pluggy
 from pydantic import BaseModel
 
 from mcpkit.core.components import Catalogue
+from mcpkit.core.environment_reads import NOTHING_READ, EnvironmentReads
 from mcpkit.core.errors import MCPKitError
 
 SLOW_IMPORT = 1.0
@@ -61,6 +62,7 @@ class PluginRecord:
         manager: Where its hooks are asked; None unless it is imported and sound.
         settings_model: The settings model that it declares, or None.
         settings: That model filled, or None.
+        environment: What it read of the environment while it was loaded.
         must_start: Whether it has to be there from the start: it does more than answer calls.
     """
 
@@ -80,6 +82,7 @@ class PluginRecord:
     manager: pluggy.PluginManager | None = field(default=None, repr=False)
     settings_model: type[BaseModel] | None = field(default=None, repr=False)
     settings: Any = field(default=None, repr=False)
+    environment: EnvironmentReads = NOTHING_READ
     must_start: bool = False
 
     @property

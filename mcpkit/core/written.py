@@ -11,6 +11,7 @@ from mcp.server.caching import CacheHint
 from pydantic import BaseModel, ConfigDict, Field
 
 from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
+from mcpkit.core.environment_reads import NOTHING_READ, EnvironmentReads
 from mcpkit.core.naming import is_legal
 from mcpkit.core.wire import unchanged_in
 
@@ -64,6 +65,8 @@ class Written(_Strict):
 
     Attributes:
         key: What it was made from; another key makes it stale.
+        environment: The environment variables that the plugin read, as their names tell.
+        values: Digest of their values; other values make it stale.
         must_start: Whether the plugin has to be there from the start.
         instructions: For the model.
         completes: Whether it completes arguments.
@@ -71,16 +74,26 @@ class Written(_Strict):
     """
 
     key: str
+    environment: tuple[str, ...] = Field(strict=False)
+    values: str
     must_start: bool
     instructions: str | None
     completes: bool
     components: tuple[WrittenComponent, ...] = Field(strict=False)
 
 
-def describe(catalogue: Catalogue, *, key: str = "", must_start: bool = False) -> Written:
+def describe(
+    catalogue: Catalogue,
+    *,
+    key: str = "",
+    environment: EnvironmentReads = NOTHING_READ,
+    must_start: bool = False,
+) -> Written:
     """Put a catalogue in the form in which it is written."""
     return Written(
         key=key,
+        environment=environment.names,
+        values=environment.digest,
         must_start=must_start,
         instructions=catalogue.instructions,
         completes=catalogue.completer is not None,

@@ -156,7 +156,7 @@ async def test_the_others_answer_while_a_lifespan_takes_long(host: Host) -> None
         answer = await call(client, "good")
         tools = [tool.name for tool in (await client.list_tools()).tools]
         meanwhile = await readyz(url)
-        with pytest.raises(MCPError, match="'bad' is still starting after 1 s"):
+        with pytest.raises(MCPError, match="'bad' is still starting"):
             await call(client, "bad")
         host.make_ready()
         with anyio.fail_after(SOON):

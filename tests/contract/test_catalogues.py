@@ -118,7 +118,7 @@ class Site:
     @property
     def files(self) -> list[Path]:
         """The catalogues that were written."""
-        return sorted((self.cache / "mcpkit" / "catalogues").glob("*"))
+        return sorted((self.cache / "mcpkit" / "catalogues").glob("*/*.json"))
 
     def noted(self) -> list[str]:
         """What has happened since this was asked last."""
@@ -331,7 +331,7 @@ async def test_what_has_changed_is_read_anew(start: Any, site: Site) -> None:
 async def test_a_spoilt_catalogue_is_not_believed(start: Any, site: Site, spoil: Any) -> None:
     start().url()
     site.noted()
-    spoil(next(path for path in site.files if path.name.startswith("one-")))
+    spoil(next(path for path in site.files if path.parent.name.startswith("one-")))
     server = start()
     async with mcp.Client(server.url()) as client:
         tools = [tool.name for tool in (await client.list_tools()).tools]

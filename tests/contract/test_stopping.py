@@ -371,7 +371,11 @@ def test_signals_end_a_lifespan_that_blocks_the_start(serve: Serve, tmp_path: Pa
         @asynccontextmanager
         async def lifespan(settings):
             print("opening", file=sys.stderr)
-            time.sleep(600)
+            while True:
+                try:
+                    time.sleep(600)
+                except BaseException:  # it swallows that it is interrupted
+                    pass
             yield
     """
     server = serve("--eager", env=install(tmp_path, code))

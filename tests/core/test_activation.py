@@ -1,6 +1,9 @@
 """Plugins that are listed and not there yet: imported at their first call, each on its own."""
 
+import importlib
+import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 
 import anyio
 import mcp
+import mcp_types as types
 import pytest
 from anyio.abc import TaskGroup
 from mcp.shared.exceptions import MCPError
@@ -325,7 +329,7 @@ async def test_a_call_waits_for_its_plugin_no_longer_than_it_may_take(site: Site
     site.change("slow", "wait_for('ready')")
 
     async with connected(app) as client:
-        with pytest.raises(MCPError, match=r"'slow' is still starting after 0\.2 s"):
+        with pytest.raises(MCPError, match="'slow' is still starting"):
             await run(client, "slow")
         site.make("ready")
         answer = await run_at_last(client, "slow")
@@ -364,13 +368,28 @@ async def test_a_server_stops_while_a_plugin_is_being_imported(site: Site) -> No
     assert record_of(app, "slow").status is Status.ASLEEP
 
 
+THIEF = """
+    @plugin.tool()
+    def b_run() -> str:
+        "Take it."
+        return "taken"
+
+    @plugin.lifespan
+    @asynccontextmanager
+    async def lifespan(settings):
+        note("open")
+        yield
+        note("close")
+"""
+
+
 async def test_a_plugin_that_turns_out_to_claim_a_name_of_another_one_takes_nothing(
     site: Site,
 ) -> None:
     site.install("a")
     site.install("a_b")
     app = site.build_inactive()
-    site.change("a", "@plugin.tool()\ndef b_run() -> str:\n    'Take it.'\n    return 'taken'")
+    site.change("a", THIEF)
 
     async with connected(app) as client:
         with pytest.raises(MCPError, match="could not be started"):
@@ -380,4 +399,203 @@ async def test_a_plugin_that_turns_out_to_claim_a_name_of_another_one_takes_noth
 
     assert answer == "a_b ran"
     assert listed == ["a_b_run", "a_run"]
+    assert site.journal == ["import a", "open", "close", "import a_b"]
     assert "'a_b' claims that name too" in str(record_of(app, "a").error)
+
+
+MORE = """
+    if os.environ.get("SITE_MORE"):
+        @plugin.tool()
+        async def more() -> str:
+            "Do more."
+            return "more"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [("SITE_MORE", None, "yes"), ("SITE_MORE", "yes", None), ("SITE_MORE", "yes", "indeed")],
+)
+async def test_what_a_plugin_reads_of_the_environment_belongs_to_its_catalogue(
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str, before: Any, after: Any
+) -> None:
+    def set_to(value: str | None) -> None:
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+
+    site.install("odd", MORE)
+    set_to(before)
+    site.build_inactive()
+    set_to(after)
+    app = site.build()
+
+    assert site.journal == ["import odd"]
+    assert ("odd_more" in app.registry.tools) == bool(after)
+    site.forget()
+    set_to(before)
+    again = site.build()
+    assert site.journal == []
+    assert ("odd_more" in again.registry.tools) == bool(before)
+
+
+async def test_what_a_plugin_does_not_read_changes_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.install("odd", MORE)
+    site.build_inactive()
+    monkeypatch.setenv("SITE_OTHER", "changed")
+    site.build_inactive()
+
+    assert site.journal == []
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "os.getenv('SITE_X')",
+        "'SITE_X' in os.environ",
+        "os.environ.setdefault('SITE_X', 'its own')",
+        "os.environb.get(b'SITE_X')",
+        "os.path.expandvars('$SITE_X')",
+        "dict(os.environ)",
+        "[name for name in os.environ if name.startswith('SITE_')]",
+        "plugin.hookimpl(mcpkit_instructions)",
+        "importlib.import_module('captured').environ.get('SITE_X')",
+    ],
+)
+async def test_every_way_to_read_a_variable_is_noticed(
+    site: Site, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    monkeypatch.setenv("SITE_X", "")
+    monkeypatch.delenv("SITE_X")  # and again at the end: a plugin may set what it reads
+    (site.folder / "captured.py").write_text("from os import environ\n", "utf-8")
+    importlib.import_module("captured")  # before the plugin is
+    site.install(
+        "odd",
+        f"""
+    import importlib
+    def mcpkit_instructions(settings):
+        return os.environ.get("SITE_X", "")
+    {read}
+    """,
+    )
+    site.build()
+    monkeypatch.delenv("SITE_X", raising=False)
+    site.forget()
+    site.build()
+    assert site.journal == []
+    monkeypatch.setenv("SITE_X", "set")
+    site.build()
+
+    assert site.journal == ["import odd"]
+    sys.modules.pop("captured")
+
+
+async def test_reads_of_other_threads_are_not_those_of_the_plugin(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.wait(0.001):
+            os.environ.get("SITE_ELSEWHERE")
+            dict(os.environ)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        site.install("odd", "time.sleep(0.1)")
+        site.build_inactive()
+        monkeypatch.setenv("SITE_ELSEWHERE", "changed")
+        site.build_inactive()
+    finally:
+        ended.set()
+        thread.join()
+
+    assert site.journal == []
+
+
+async def test_an_unknown_name_under_a_prefix_activates_its_plugin_once(site: Site) -> None:
+    site.install("odd")
+    site.install("other")
+    app = site.build_inactive()
+    more = "@plugin.tool()\nasync def new() -> str:\n    'New.'\n    return 'new'"
+    site.change("odd", more)
+
+    async with connected(app) as client:
+        with pytest.raises(MCPError, match="Unknown tool 'od_new'"):
+            await client.call_tool("od_new", {})
+        assert site.journal == []
+        answer = await client.call_tool("odd_new", {})
+        for number in range(50):
+            with pytest.raises(MCPError, match="Unknown tool"):
+                await client.call_tool(f"odd_new_{number}", {})
+
+    assert answer.content[0].text == "new"  # type: ignore[union-attr]
+    assert site.journal == ["import odd"]
+
+
+KINDS = """
+    @plugin.resource("odd://pages/{page}")
+    def page(page: str) -> str:
+        "A page."
+        return page
+
+    @plugin.resource("odd://{more}/{page}")
+    def other(more: str, page: str) -> str:
+        "A page."
+        return page
+
+    @plugin.prompt()
+    def ask(what: str) -> str:
+        "Ask."
+        return what
+
+    @plugin.completion()
+    def complete(ref, argument, context):
+        return ["completed"]
+"""
+
+ASKING = {
+    "resource": lambda client: client.read_resource("odd://pages/one"),
+    "prompt": lambda client: client.get_prompt("odd_ask", {"what": "one"}),
+    "completion of a prompt": lambda client: client.complete(
+        types.PromptReference(name="odd_ask"), {"name": "what", "value": "x"}
+    ),
+    "completion of a template": lambda client: client.complete(
+        types.ResourceTemplateReference(uri="odd://pages/{page}"), {"name": "page", "value": "x"}
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ASKING)
+async def test_every_kind_of_unknown_name_activates_its_plugin(site: Site, what: str) -> None:
+    site.install("all", KINDS.replace("odd:", "all:"))  # so that the server answers for all kinds
+    site.install("odd")
+    app = site.build_inactive()
+    site.change("odd", KINDS)
+
+    async with connected(app) as client:
+        answer = await ASKING[what](client)
+
+    assert "one" in answer.model_dump_json() or "completed" in answer.model_dump_json()
+    assert site.journal == ["import odd"]
+
+
+async def test_unknown_names_do_not_begin_attempts_one_after_the_other(site: Site) -> None:
+    site.install("odd")
+    app = site.build_inactive()
+    site.change("odd", "raise OSError('down')")
+
+    async with connected(app) as client, anyio.create_task_group() as tasks:
+
+        async def ask(number: int) -> None:
+            with pytest.raises(MCPError, match="Unknown tool"):
+                await client.call_tool(f"odd_new_{number}", {})
+
+        for number in range(100):
+            tasks.start_soon(ask, number)
+
+    assert site.journal == ["import odd"]
+    assert record_of(app, "odd").status is Status.FAILED

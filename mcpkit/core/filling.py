@@ -88,7 +88,7 @@ def _fill(
         return model.model_validate(values)
     except ValidationError as exc:
         problems = describe_errors(exc, most=MAX_PROBLEMS, given=values)
-    except BaseException as exc:  # plugin code: a validator may raise anything
+    except BaseException as exc:  # noqa: BLE001  # plugin code: a validator may raise anything
         where = f"{type(exc).__name__} in {_raised_at(exc)}"  # its text may hold the values
         raise PluginSettingsError(f"Its settings model raised {where}", hint=remedy) from None
     told = [
@@ -103,7 +103,7 @@ def _fill(
     raise PluginSettingsError("; ".join(told), hint=hint)
 
 
-def _raised_at(error: Exception) -> str:
+def _raised_at(error: BaseException) -> str:
     """The place that raised an error: `settings.py:12`."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"

@@ -124,7 +124,7 @@ async def test_a_lifespan_that_does_not_start_costs_its_plugin_alone(
     with anyio.fail_after(5):
         async with app.running() as running, mcp.Client(running.server) as client:
             tools = [tool.name for tool in (await client.list_tools()).tools]
-            report = await running.report()
+            brief, report = await running.report(), await running.report(in_full=True)
 
     assert tools == ["good_answer"]
     record = app.records[0]
@@ -132,8 +132,8 @@ async def test_a_lifespan_that_does_not_start_costs_its_plugin_alone(
     assert record.error is not None
     assert said in record.error.message
     assert (report["ready"], report["status"]) == (True, "degraded")
-    assert said.split(":", maxsplit=1)[0] in report["plugins"]["bad"]["reason"]
-    assert "no database" not in str(report)
+    assert said in report["plugins"]["bad"]["reason"]
+    assert "no database" not in str(brief)
 
 
 async def test_a_strict_plugin_whose_lifespan_fails_stops_the_start() -> None:
@@ -245,7 +245,7 @@ async def test_a_lifespan_that_takes_long_keeps_nobody_else_waiting() -> None:
     states: list[Any] = []
     async with app.running() as running, mcp.Client(running.server) as client:
         good = await client.call_tool("good_answer", {})
-        before = running.report()
+        before = await running.report()
 
         async def ask() -> None:
             states.append((await client.call_tool("slow_state", {})).structured_content)
@@ -255,7 +255,7 @@ async def test_a_lifespan_that_takes_long_keeps_nobody_else_waiting() -> None:
             await client.call_tool("good_answer", {})
             assert states == []
             go_on.set()
-        after = running.report()
+        after = await running.report()
 
     assert good.structured_content == {"result": 42}
     assert (before["ready"], before["status"]) == (True, "starting")
@@ -307,4 +307,4 @@ async def test_a_strict_plugin_is_waited_for() -> None:
     settings = Settings.model_validate({"plugins": {"slow": {"strict": True}}})
     async with build(settings, plugins=False, objects={"slow": plugin_with(slow)}).running() as run:
         assert opened
-        assert run.report()["status"] == "ok"
+        assert (await run.report())["status"] == "ok"

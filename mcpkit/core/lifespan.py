@@ -66,10 +66,10 @@ class Lifespan:
                 await self._live()
         except PluginError as exc:
             self._failed(exc)
-        except LoopBlockedError as exc:
+        except LoopBlockedError:
             message = "Its lifespan blocked the event loop, and was interrupted"
             hint = "Wait with await, or in a thread of mcpkit.WorkerThreads"
-            self._failed(PluginLifespanError(message, hint=hint), exc)
+            self._failed(PluginLifespanError(message, hint=hint))
         except BaseException as exc:
             if _is_cancelled(exc):
                 raise

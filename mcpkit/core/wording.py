@@ -117,11 +117,13 @@ def describe_errors(
         if given is not None:
             place = _place(path, given)
             path = (*place, path[-1]) if item["type"] == "missing" else place
+        if len(found) == most and path not in found:
+            break  # what a client sent may have a hundred thousand
         message = _message(item["type"], item["msg"], item.get("ctx", {}))
         if path in found:
             message = _either(found[path].message, message)
         found[path] = Problem(path=path, message=shortened(message, LONGEST), kind=item["type"])
-    return list(found.values())[:most]
+    return list(found.values())
 
 
 def say_setting(path: str, message: str) -> str:

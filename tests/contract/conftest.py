@@ -105,6 +105,7 @@ def stdio(test_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A process that serves standard input and output."""
     server = start_server((), environment(test_plugins), tmp_path_factory.mktemp("stdio"))
     try:
+        server.wait_for("Serving stdio")
         yield server
     finally:
         server.close()

@@ -200,6 +200,22 @@ class LimitedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
+class _Log(logging.LoggerAdapter[logging.Logger]):
+    """The log of uvicorn, in which a message that is no text is a warning without traceback."""
+
+    @property
+    def level(self) -> int:
+        """The level of the logger."""
+        return self.logger.level
+
+    def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log an error with its traceback, unless a client made it."""
+        if isinstance(msg, str) and msg.startswith("Invalid UTF-8"):
+            self.warning(msg, *args)
+        else:
+            super().exception(msg, *args, **kwargs)
+
+
 class LimitedWebSocket(WebSocketsSansIOProtocol):
     """WebSocket on a connection that began with HTTP.
 
@@ -221,6 +237,7 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
         app_state: dict[str, Any],
     ) -> None:
         super().__init__(config, server_state, app_state)
+        self.logger = cast(logging.Logger, _Log(self.logger, {}))
         self.conn.debug = False  # it would log headers, and with them API keys
         self._port = port
         self._connection = connection

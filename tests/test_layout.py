@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "escaping",
             "extensions",
             "groups",
+            "locations",
             "log_limits",
             "naming",
             "peers",
@@ -138,6 +139,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         [
             "discovery",
             "hookspecs",
+            "import_failures",
             "outcomes",
             "pending",
             "registry",

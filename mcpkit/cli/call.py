@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mcpkit.cli.options import json_option
-from mcpkit.cli.output import data_stream, dumped, print_json, print_line, print_text
+from mcpkit.cli.output import data_stream, dumped, print_json, print_line, print_text, styled
 from mcpkit.cli.target import Target, target_options
 from mcpkit.core.errors import MCPKitError
 
@@ -99,7 +99,7 @@ def prompt(name: str, pairs: tuple[str, ...], as_json: bool, target: Target) -> 
         print_json(dumped(result))
         return
     for message in result.messages:
-        print_line("", label=click.style(f"{message.role}:", bold=True))
+        print_line("", label=styled(f"{message.role}:"))
         _print_content([message.content])
 
 

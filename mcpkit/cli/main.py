@@ -15,7 +15,7 @@ import click
 
 from mcpkit import __version__
 from mcpkit.cli.groups import LaterGroup
-from mcpkit.cli.output import data_stream, flush, print_line, release_stdout
+from mcpkit.cli.output import data_stream, flush, print_line, release_stdout, styled, wanted_colour
 from mcpkit.core.descriptors import STDIN, release
 from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
 from mcpkit.shared.hosting import tell_exit
@@ -100,6 +100,7 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
             prog_name="mcpkit",
             standalone_mode=False,
             obj=alone,
+            color=wanted_colour(),
         )
     except click.exceptions.NoArgsIsHelpError as exc:
         click.echo(exc.format_message())
@@ -121,9 +122,9 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
 
 
 def _show(error: MCPKitError) -> None:
-    print_line(error.message, label=click.style("Error:", fg="red", bold=True), err=True)
+    print_line(error.message, label=styled("Error:", colour="red"), err=True)
     if error.hint:
-        print_line(error.hint, label=click.style("hint:", bold=True), err=True)
+        print_line(error.hint, label=styled("hint:"), err=True)
 
 
 def _limit_end(code: int) -> None:

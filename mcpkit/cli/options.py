@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mcpkit.cli.output import print_line, reserve_stdout
+from mcpkit.cli.output import print_line, reserve_stdout, styled
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
@@ -89,7 +89,7 @@ def warn(text: str) -> None:
     if logger.isEnabledFor(logging.WARNING):
         logger.warning("%s", text)
     else:
-        print_line(text, label=click.style("Warning:", fg="yellow", bold=True), err=True)
+        print_line(text, label=styled("Warning:", colour="yellow"), err=True)
 
 
 def load_app(

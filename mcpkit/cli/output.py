@@ -9,13 +9,16 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
 
 from mcpkit.core.descriptors import STDOUT, release, reserve
 from mcpkit.core.escaping import escape_json, escape_line, escape_text
+
+NARROWEST = 20
+"""Fewest columns of a table: some terminals say that they have none."""
 
 _data: TextIO | None = None
 _replaced: TextIO | None = None
@@ -61,6 +64,21 @@ def flush() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def wanted_colour() -> bool | None:
+    """Whether to print colours; None where it depends on the terminal.
+
+    `NO_COLOR` forbids them (no-color.org), `FORCE_COLOR` wants them in a pipe, too.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def styled(text: str, *, colour: str | None = None) -> str:
+    """A label in bold, and in a colour."""
+    return text if wanted_colour() is False else click.style(text, fg=colour, bold=True)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document."""
     document = escape_json(json.dumps(value, indent=2, ensure_ascii=False, default=str))
@@ -76,12 +94,14 @@ def print_line(text: str, *, label: str = "", err: bool = False) -> None:
         err: Whether it goes to standard error.
     """
     line = f"{label} {escape_line(text)}".rstrip() if label else escape_line(text)
-    click.echo(line, file=None if err else data_stream(), err=err)
+    click.echo(line, file=None if err else data_stream(), err=err, color=wanted_colour())
 
 
 def print_text(text: str, *, err: bool = False) -> None:
     """Print what a plugin or another server says; it may have several lines."""
-    click.echo(escape_text(text), file=None if err else data_stream(), err=err)
+    click.echo(
+        escape_text(text), file=None if err else data_stream(), err=err, color=wanted_colour()
+    )
 
 
 def dumped(model: Any) -> Any:
@@ -89,31 +109,50 @@ def dumped(model: Any) -> Any:
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; the last column is cut at the terminal's width, never in a pipe."""
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; cells are wrapped at the width of a terminal, and never in a pipe."""
+    titles = [header.upper() for header in headers]
     cells = [[escape_line(str(cell)) for cell in row] for row in rows]
-    widths = [
-        max([len(header), *(len(row[column]) for row in cells)])
-        for column, header in enumerate(headers)
-    ]
-    stream = data_stream()
-    limit = _columns(stream) if stream.isatty() else None
-    heading = _line([header.upper() for header in headers], widths, limit)
-    click.echo(click.style(heading, bold=True), file=stream)
-    for row in cells:
-        click.echo(_line(row, widths, limit), file=stream)
+    if data_stream().isatty():
+        from mcpkit.cli.terminal import table
+
+        _print_lines(table(titles, cells, **_look()))
+        return
+    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+    heading, *lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [titles, *cells]]
+    _print_lines([styled(heading), *lines])
 
 
-def _columns(terminal: TextIO) -> int:
+def print_notes(title: str, notes: Mapping[str, str | None]) -> None:
+    """Print a title and notes below it, indented and wrapped at the width of a terminal.
+
+    Args:
+        title: What the notes are about, with words of others.
+        notes: Label to text, which may be a plugin's; without the text, the note is left out.
+    """
+    lines = [f"{label}: {text}" if label else text for label, text in notes.items() if text]
+    lines = [escape_line(line) for line in lines]
+    _print_lines([styled(escape_line(title))])
+    if data_stream().isatty():
+        from mcpkit.cli.terminal import wrapped
+
+        _print_lines(line for text in lines for line in wrapped(text, indent=2, **_look()))
+    else:
+        _print_lines(f"  {line}" for line in lines)
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line, file=data_stream(), color=wanted_colour())
+
+
+def _look() -> dict[str, Any]:
+    """Columns and colours of the terminal."""
+    columns = 80
     with contextlib.suppress(ValueError, OSError):
-        return int(os.environ.get("COLUMNS") or os.get_terminal_size(terminal.fileno()).columns)
-    return 80
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], limit: int | None) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-    line = "  ".join(padded).rstrip()
-    return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
+        found = os.environ.get("COLUMNS") or os.get_terminal_size(data_stream().fileno()).columns
+        columns = int(found)
+    return {"width": max(columns, NARROWEST), "colour": wanted_colour() is not False}
 
 
 def first_sentence(text: str | None) -> str:

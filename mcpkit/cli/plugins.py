@@ -10,7 +10,7 @@ import click
 
 from mcpkit.cli.groups import SuggestingGroup
 from mcpkit.cli.options import effective_settings, json_option, load_app, plugin_options
-from mcpkit.cli.output import print_json, print_line, print_table
+from mcpkit.cli.output import print_json, print_line, print_notes, print_table
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
@@ -39,14 +39,15 @@ def list_plugins(as_json: bool, no_plugins: bool, **options: Any) -> None:
             f"{record.distribution or '-'} {record.version or ''}".strip(),
             _counts(record),
             _milliseconds(record),
-            _remark(record),
         )
         for record in app.records
     ]
     if not rows:
         print_line("No plugins are installed. Try: pip install mcpkit-plugin-timeutil", err=True)
         return
-    print_table(("name", "status", "distribution", "components", "import", "remark"), rows)
+    print_table(("name", "status", "distribution", "components", "import"), rows)
+    for record in app.records:
+        _print_remark(record)
 
 
 @plugins.command()
@@ -161,7 +162,12 @@ def _milliseconds(record: PluginRecord) -> str:
     return f"{record.import_seconds * 1000:.0f} ms{' (slow)' if record.is_slow else ''}"
 
 
-def _remark(record: PluginRecord) -> str:
+def _print_remark(record: PluginRecord) -> None:
+    """Tell below the table why a plugin failed, or is disabled."""
     if record.error is not None:
-        return f"{record.stage}: {record.error.message}"
-    return record.reason or ""
+        notes = {"": record.error.message, "at": record.where, "hint": record.error.hint}
+        print_line("")
+        print_notes(f"{record.label} failed ({record.stage})", notes)
+    elif record.reason:
+        print_line("")
+        print_notes(f"{record.label} is {record.status}", {"": record.reason})

@@ -9,7 +9,7 @@ import click
 
 from mcpkit.cli.groups import SuggestingGroup
 from mcpkit.cli.options import json_option
-from mcpkit.cli.output import print_json, print_line, print_table
+from mcpkit.cli.output import print_json, print_line, print_table, styled
 from mcpkit.core.errors import ServeError
 
 
@@ -65,5 +65,5 @@ def stop(context: click.Context, force: bool) -> None:
             f"Process {server.pid or '?'} has not stopped; its log is {server.log}", err=True
         )
     if left and not force:
-        print_line("mcpkit shared stop --force", label=click.style("hint:", bold=True), err=True)
+        print_line("mcpkit shared stop --force", label=styled("hint:"), err=True)
     context.exit(1 if left else 0)

@@ -20,6 +20,7 @@ from mcpkit.core import jobs
 from mcpkit.core.discovery import is_wanted
 from mcpkit.core.environment_reads import recorded_reads
 from mcpkit.core.errors import PluginContractError, PluginError, PluginImportError, reason_of
+from mcpkit.core.import_failures import import_error
 from mcpkit.core.jobs import Job
 from mcpkit.core.plan import PATIENCE, Plan
 from mcpkit.core.registration import register
@@ -89,7 +90,8 @@ def _take(record: PluginRecord, job: Job[PluginRecord], plan: Plan) -> None:
         record.fail(Stage.IMPORT, PluginImportError(message, hint="See lifespan.startup_timeout"))
     elif (error := job.exception()) is not None:
         message = f"Loading it raised {reason_of(error)}"
-        record.fail(Stage.IMPORT, PluginImportError(message, hint=_import_hint(record)))
+        hint = f"Set plugins.{record.name}.enabled = false to go on without it"
+        record.fail(Stage.IMPORT, PluginImportError(message, hint=hint))
     else:
         record.take(job.result())
 
@@ -113,7 +115,9 @@ def _load_into(loaded: PluginRecord, plan: Plan, objects: Mapping[str, object]) 
         loaded.fail(loaded.stage, exc)
     except BaseException as exc:  # noqa: BLE001  # plugin code: anything may come
         hint = f"Mend it, or set plugins.{loaded.name}.enabled = false"
-        loaded.fail(loaded.stage, PluginContractError(f"It raised {reason_of(exc)}", hint=hint))
+        error = PluginContractError(f"It raised {reason_of(exc)}", hint=hint)
+        error.__cause__ = exc
+        loaded.fail(loaded.stage, error)
 
 
 def import_plugin(record: PluginRecord) -> Any:
@@ -125,14 +129,8 @@ def import_plugin(record: PluginRecord) -> Any:
     start = time.perf_counter()
     try:
         return _resolve(record.entry_point)
-    except SystemExit as exc:
-        raise PluginImportError(
-            f"Importing it called sys.exit({exc.code!r})", hint=_import_hint(record)
-        ) from exc
     except BaseException as exc:  # plugin code: anything may come
-        raise PluginImportError(
-            f"Cannot import it: {reason_of(exc)}", hint=_import_hint(record)
-        ) from exc
+        raise import_error(record, exc) from exc
     finally:
         record.import_seconds = time.perf_counter() - start
 
@@ -144,8 +142,3 @@ def _resolve(entry_point: str) -> Any:
     for attribute in filter(None, attributes.split("[")[0].strip().split(".")):
         value = getattr(value, attribute)
     return value
-
-
-def _import_hint(record: PluginRecord) -> str:
-    what = f"Reinstall {record.distribution}" if record.distribution else "Mend its module"
-    return f"{what}, or set plugins.{record.name}.enabled = false"

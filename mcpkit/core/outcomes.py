@@ -22,7 +22,8 @@ def refuse_strict(records: Sequence[PluginRecord], settings: Settings) -> None:
     for record in records:
         if record.error is not None and (settings.strict or settings.plugin(record.name).strict):
             raise PluginError(
-                f"Plugin {record.label} failed, and it is strict: {record.error.message}",
+                f"Plugin {record.label} failed, and it is strict: {record.error.message}"
+                + (f" ({record.where})" if record.where else ""),
                 hint=record.error.hint,
             ) from record.error
 
@@ -44,10 +45,11 @@ def log_failure(record: PluginRecord) -> None:
     if error is None:
         return
     logger.error(
-        "Plugin %s failed (%s): %s",
+        "Plugin %s failed (%s): %s%s",
         record.label,
         record.stage,
         error.message,
+        f" ({record.where})" if record.where else "",
         extra=about(plugin=record.name, hint=error.hint),
     )
     cause = error.__cause__

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from mcpkit.core.components import Catalogue
 from mcpkit.core.environment_reads import NOTHING_READ, EnvironmentReads
 from mcpkit.core.errors import MCPKitError
+from mcpkit.core.locations import locate
 
 SLOW_IMPORT = 1.0
 """Seconds of import above which a plugin is called slow."""
@@ -56,6 +57,7 @@ class PluginRecord:
         status: Where it stands now.
         stage: The step it reached, or failed in.
         error: Why it failed; its hint says what to do.
+        where: `file:line` of its own code from which the failure came; None if none is known.
         reason: Why it is disabled.
         import_seconds: Time its import took; None if it was not imported.
         catalogue: What it contributes to the lists.
@@ -76,6 +78,7 @@ class PluginRecord:
     status: Status = Status.DISCOVERED
     stage: Stage = Stage.DISCOVER
     error: MCPKitError | None = None
+    where: str | None = None
     reason: str | None = None
     import_seconds: float | None = None
     catalogue: Catalogue = field(default_factory=Catalogue)
@@ -109,6 +112,8 @@ class PluginRecord:
         self.status = Status.FAILED
         self.stage = stage
         self.error = error
+        place = locate(error, self.entry_point.partition(":")[0])
+        self.where = None if place is None else f"{place[0]}:{place[1]}"
         self.catalogue = Catalogue()
         self.manager = None
 
@@ -141,6 +146,7 @@ class PluginRecord:
             "status": str(self.status),
             "stage": str(self.stage),
             "reason": self.error.message if self.error else self.reason,
+            "where": self.where,
             "hint": self.error.hint if self.error else None,
             "import_seconds": self.import_seconds,
             "slow": self.is_slow,

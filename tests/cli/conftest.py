@@ -1,10 +1,14 @@
 """Commands without a process each: importing the SDK takes longer than most of them."""
 
+import contextlib
 import io
 import logging
+import os
+import pty
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +38,43 @@ def run(
             patch.setattr(sys, "stdin", io.StringIO(stdin))
             code = run_here(arguments)
         return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+    return run_command
+
+
+@pytest.fixture
+def run_on_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `mcpkit ARGUMENTS` in this process, on a terminal of 80 columns.
+
+    What both streams show is the `stdout` of the result.
+    """
+
+    def run_command(
+        *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        ours, theirs = pty.openpty()
+        shown: list[bytes] = []
+
+        def read() -> None:
+            with contextlib.suppress(OSError):  # EIO: nobody has the terminal any more
+                while found := os.read(ours, 65536):
+                    shown.append(found)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        with os.fdopen(theirs, "w", encoding="utf-8") as terminal, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", terminal)
+            patch.setattr(sys, "stderr", terminal)
+            patch.setenv("COLUMNS", "80")
+            patch.setenv("TERM", "xterm")
+            patch.delenv("NO_COLOR", raising=False)
+            done = run(*arguments, env=env)
+        reader.join(10)
+        os.close(ours)
+        text = b"".join(shown).decode().replace("\r\n", "\n")
+        return subprocess.CompletedProcess(arguments, done.returncode, text, "")
 
     return run_command
 

@@ -484,3 +484,46 @@ def test_an_sdk_server_is_a_plugin_as_it_is() -> None:
 
     assert list(app.registry.tools) == ["old_double"]
     assert app.records[0].catalogue.instructions == "Old but good."
+
+
+HINTS: dict[str, tuple[str, str, int | None, str]] = {
+    "own": ("x = 1\n1 / 0", "{module}:plugin", 2, "Correct line 2 of"),
+    "chained": (
+        "def f(): 1 / 0\ntry:\n  f()\nexcept ValueError: pass",
+        "{module}:plugin",
+        1,
+        "Correct line 1 of",
+    ),
+    "exiting": ("import sys\nsys.exit(7)", "{module}:plugin", 2, "Correct line 2 of"),
+    "unparsable": ("\ndef (", "{module}:plugin", 2, "Correct line 2 of"),
+    "incomplete": (GOOD, "no_such_module:x", None, "Reinstall mcpkit-plugin-incomplete"),
+    "attributeless": (GOOD, "{module}:absent", None, "Correct the entry point"),
+    "needy": ("import no_such_library", "{module}", 1, "Install the package of the module 'no_s"),
+    "outdated": ("from json import no_such_name", "{module}", 1, "package of 'json'"),
+    "mute": (
+        "class Mute(Exception):\n  def __str__(self): raise RuntimeError\nraise Mute",
+        "{module}",
+        3,
+        "Correct line 3 of",
+    ),
+    "hooked": (
+        "from mcpkit import hookimpl\n@hookimpl\ndef mcpkit_components():\n  1 / 0",
+        "{module}",
+        4,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_a_failure_names_its_line_and_what_helps(install: Any, name: str) -> None:
+    code, entry, line, hint = HINTS[name]
+    install(name, code, entry=entry)
+
+    record = record_of(build_with(), name)
+
+    assert record.error is not None
+    assert hint in (record.error.hint or "")
+    module = f"mcpkit_plugin_{name}_code.py"
+    where = None if record.where is None else record.where.rpartition("/")[2]
+    assert where == (None if line is None else f"{module}:{line}")

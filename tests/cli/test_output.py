@@ -1,0 +1,100 @@
+"""Tables and errors: what a terminal shows of them, and what a pipe gets."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+RunOnTerminal = Callable[..., subprocess.CompletedProcess[str]]
+
+BROKEN = """
+def load():
+    raise ValueError(
+        "[red]The depth of snow[/red] :snowflake: needs \\x1b[31mcentimetres\\x1b[0m, and there is"
+        " neither a ruler nor a stick on this machine"
+    )
+
+load()
+"""
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The module of an installed plugin whose import raises in its line 3."""
+    site = tmp_path / "site"
+    info = site / "mcpkit_plugin_snow-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Name: mcpkit-plugin-snow\nVersion: 1.0\n", "utf-8")
+    entry = "[mcpkit.plugins]\nsnow = mcpkit_plugin_snow:plugin\n"
+    (info / "entry_points.txt").write_text(entry, "utf-8")
+    module = site / "mcpkit_plugin_snow.py"
+    module.write_text(BROKEN, "utf-8")
+    monkeypatch.syspath_prepend(site)
+    return module
+
+
+ALONE = ("--set", 'plugins_allow=["snow", "timeutil"]')
+
+
+def test_a_failed_plugin_is_explained_below_the_table(
+    run_on_terminal: RunOnTerminal, broken: Path
+) -> None:
+    result = run_on_terminal("plugins", "list", *ALONE, env={"NO_COLOR": "1"})
+
+    assert result.returncode == 0
+    assert "\x1b" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    table, _, below = result.stdout.partition("'snow' (mcpkit-plugin-snow 1.0) failed (import)\n")
+    assert "timeutil" in table
+    text = " ".join(below.split())
+    assert "ValueError: [red]The depth of snow[/red] :snowflake: needs \\x1b[31mcent" in text
+    assert "a stick on this machine" in text
+    assert f"{broken}:3" in below.replace("\n  ", "")
+    assert "hint: Correct line 3 of mcpkit_plugin_snow.py if the plugin is yours" in text
+
+
+def test_a_pipe_gets_whole_lines_and_json_the_place(run: Run, broken: Path) -> None:
+    lines = run("plugins", "list", *ALONE).stdout.splitlines()
+    records = json.loads(run("plugins", "list", *ALONE, "--json").stdout)
+
+    assert lines[0].split() == ["NAME", "STATUS", "DISTRIBUTION", "COMPONENTS", "IMPORT"]
+    assert f"  at: {broken}:3" in lines
+    assert [line for line in lines if line != line.rstrip()] == []
+    snow = next(record for record in records if record["name"] == "snow")
+    assert snow["where"] == f"{broken}:3"
+
+
+@pytest.mark.parametrize("arguments", [("plugins", "list", *ALONE), ("serv",), ("read", "x://y")])
+def test_no_color_is_respected(run_on_terminal: RunOnTerminal, arguments: tuple[str, ...]) -> None:
+    plain = run_on_terminal(*arguments, env={"NO_COLOR": "1"}).stdout
+
+    assert plain
+    assert "\x1b" not in plain
+
+
+def test_colours_stand_on_a_terminal_or_where_they_are_forced(
+    run: Run, run_on_terminal: RunOnTerminal
+) -> None:
+    command = ("trust", "--remove", "/")
+
+    assert "\x1b[1m" in run_on_terminal(*command).stdout
+    assert "\x1b[1m" in run(*command, env={"FORCE_COLOR": "1"}).stderr
+    assert "\x1b" not in run(*command).stderr
+
+
+def test_rich_is_imported_for_tables_alone() -> None:
+    code = (
+        "import sys\nfrom mcpkit.cli.main import run\n"
+        "import mcpkit.cli.plugins, mcpkit.cli.components\n"
+        "run(['--help']); run(['catalogue', 'list'])\n"
+        "assert 'rich' not in sys.modules, 'rich'"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr

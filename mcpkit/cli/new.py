@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from pathlib import Path
 
 import click
@@ -9,6 +10,13 @@ import click
 from mcpkit.cli.output import print_line
 
 LICENSES = ("MIT", "Apache-2.0", "BSD-3-Clause", "Proprietary")
+
+RESERVED = frozenset({"client", "mcpkit", "mode", "server", "settings"})
+"""Names of ours: what is built in is called `mcpkit`, the others are arguments of
+`mcpkit.testing.connect`, which takes plugins by name beside them."""
+
+LONGEST = 50
+"""Most characters of a name; those of tools, which begin with it, have 64 at most."""
 
 
 @click.command()
@@ -35,6 +43,37 @@ def new(
     force: bool,
 ) -> None:
     """Make a new plugin called NAME: a distribution that passes its own tests at once."""
+    from mcpkit.cli import template
+    from mcpkit.core.errors import MCPKitError
+
+    _check_name(name, force=force)
+    given = {"description": description, "author": author, "email": email, "license": licence}
+    for option, text in given.items():
+        if text and not text.isprintable():
+            raise click.BadParameter("it is not one line of text", param_hint=f"--{option}")
+    files = template.fill(template.answers({"plugin_name": name, **given}))
+    try:
+        made = template.write(files, output_dir, force=force)
+    except FileExistsError as exc:
+        raise MCPKitError(
+            f"{exc.filename!r} exists already", hint="Choose another name, or --force"
+        ) from exc
+    except OSError as exc:
+        raise MCPKitError(
+            f"{str(exc.filename or output_dir)!r} cannot be written: {exc.strerror or exc}",
+            hint="Choose another folder with --output-dir",
+        ) from exc
+    print_line(f"Made {made}", err=True)
+    print_line(f"Next: cd {made} && pip install -e . && mcpkit plugins list", err=True)
+
+
+def _check_name(name: str, *, force: bool) -> None:
+    """Refuse names that no plugin can have, or that this one had better not have.
+
+    Raises:
+        MCPKitError: The name is legal, but taken or a source of trouble.
+        click.BadParameter: The name is illegal.
+    """
     from mcpkit.core.errors import MCPKitError
     from mcpkit.core.settings import PLUGIN_NAME
 
@@ -43,39 +82,30 @@ def new(
             f"{name!r} is not lower-case letters, digits and _, starting with a letter",
             param_hint="NAME",
         )
-    folder = output_dir / f"mcpkit-plugin-{name.replace('_', '-')}"
-    if folder.exists() and not force:
-        raise MCPKitError(f"{str(folder)!r} exists already", hint="Choose another name, or --force")
-    given = {
-        "plugin_name": name,
-        "description": description,
-        "author": author,
-        "email": email,
-        "license": licence,
-    }
-    from tempfile import TemporaryDirectory
-
-    from cookiecutter.exceptions import CookiecutterException
-    from cookiecutter.main import cookiecutter
-
-    try:
-        with TemporaryDirectory(prefix="mcpkit-new-") as notes:  # instead of the home folder
-            made = cookiecutter(
-                str(_template()),
-                no_input=True,
-                extra_context={key: value for key, value in given.items() if value},
-                output_dir=str(output_dir),
-                overwrite_if_exists=force,
-                default_config={"replay_dir": notes, "cookiecutters_dir": notes},
-            )
-    except CookiecutterException as exc:
-        raise MCPKitError(f"The template failed: {exc}") from exc
-    print_line(f"Made {made}", err=True)
-    print_line(f"Next: cd {made} && pip install -e . && mcpkit plugins list", err=True)
+    problem = f"{name!r} is no name for a plugin"
+    if reason := _trouble(name):
+        raise MCPKitError(f"{problem}: {reason}", hint="Choose another name")
+    if not force and (owner := _owner(name)):
+        raise MCPKitError(
+            f"{problem}: {owner} is installed and has it", hint="Choose another name, or --force"
+        )
 
 
-def _template() -> Path:
-    """The template: packaged in a wheel, beside the package in a checkout."""
-    package = Path(__file__).parents[1]
-    packaged = package / "template"
-    return packaged if packaged.is_dir() else package.parent / "cookiecutter-template"
+def _trouble(name: str) -> str | None:
+    if name in RESERVED:
+        return "mcpkit uses it itself"
+    if keyword.iskeyword(name):
+        return "it is a keyword of Python"
+    if "__" in name or name.endswith("_"):
+        return "environment variables have two underscores between the levels of a setting"
+    if len(name) > LONGEST:
+        return f"it is longer than {LONGEST} characters, and names of tools begin with it"
+    return None
+
+
+def _owner(name: str) -> str | None:
+    """The installed distribution that has a plugin of a name."""
+    from mcpkit.core.discovery import discover
+
+    found = (record.distribution for record in discover() if record.name == name)
+    return next(found, None)

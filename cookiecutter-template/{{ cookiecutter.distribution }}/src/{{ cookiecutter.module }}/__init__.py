@@ -1,4 +1,4 @@
-"""{{ cookiecutter.description | replace('"""', '') }}"""
+"""{{ cookiecutter.__docstring }}"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -29,7 +29,8 @@ help:
 	@echo "make clean         remove .venv and everything generated"
 
 serve: $(STAMP)
-	$(BIN)/mcpkit serve --transport streamable-http
+	@echo "Serving; stop with Ctrl-C. The command is $(BIN)/mcpkit"
+	@$(BIN)/mcpkit serve --transport streamable-http
 
 # Tests wait for processes much of the time, which leaves the processor to the other checks.
 test: lint $(CLIENTS)
@@ -75,9 +76,12 @@ format: $(STAMP)
 $(STAMP): requirements/pinned.txt pyproject.toml $(PLUGINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Error: Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pinned.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	@echo "Making a virtual environment in $(VENV), with $(PYTHON) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "Installing third-party packages from requirements/pinned.txt: this takes a minute or two"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pinned.txt
+	@echo "Installing mcpkit and its plugins, editable"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	  --editable . $(addprefix --editable ,$(patsubst %/pyproject.toml,%,$(PLUGINS)))
 	@touch $@
 

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 from mcpkit.core.errors import PluginError
 from mcpkit.core.logs import about, keep_logging
 from mcpkit.core.settings import Settings
-from mcpkit.core.status import PluginRecord
+from mcpkit.core.status import PluginRecord, Status
+
+MOST_NAMES = 5
+"""Most plugins of one outcome that the summary names."""
+
+_OUTCOMES = {
+    Status.DISCOVERED: "ok",
+    Status.LOADED: "ok",
+    Status.ASLEEP: "ok",
+    Status.STARTING: "still starting",
+    Status.FAILED: "failed",
+    Status.DISABLED: "disabled",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -55,3 +68,30 @@ def log_failure(record: PluginRecord) -> None:
     cause = error.__cause__
     if cause is not None:
         logger.debug("Plugin %s failed because of:", record.label, exc_info=cause)
+
+
+def log_summary(records: Sequence[PluginRecord]) -> None:
+    """Tell in one line what is served: plugins by what became of them, and components by kind."""
+    plugins: dict[str, list[str]] = {"ok": []}
+    for record in sorted(records, key=lambda record: list(_OUTCOMES).index(record.status)):
+        plugins.setdefault(_OUTCOMES[record.status], []).append(record.name)
+    kinds = Counter(
+        component.kind.removeprefix("resource_")
+        for record in records
+        for component in record.catalogue.components
+    )
+    logger.info(
+        "Plugins: %s; %s",
+        ", ".join(_counted(outcome, names) for outcome, names in plugins.items()) or "none",
+        ", ".join(f"{number} {kind}{'s' * (number > 1)}" for kind, number in kinds.items())
+        or "no components",
+        extra=about(plugins=plugins, components=dict(kinds)),
+    )
+
+
+def _counted(outcome: str, names: Sequence[str]) -> str:
+    if outcome == "ok":
+        return f"{len(names)} ok"
+    more = len(names) - MOST_NAMES
+    named = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return f"{len(names)} {outcome} ({named})"

@@ -17,6 +17,7 @@ from mcpkit.core.deferred import deferred
 from mcpkit.core.descriptors import STDOUT, reserved
 from mcpkit.core.errors import MCPKitError
 from mcpkit.core.groups import ungrouped
+from mcpkit.core.outcomes import log_summary
 from mcpkit.core.running import Running
 from mcpkit.core.stopping import TRANSPORTS, Limits, Stop
 
@@ -53,6 +54,7 @@ async def serve(app: App, names: Sequence[str | Transport], stop: Stop) -> None:
                 ):
                     stop.serve(running)
                     watching.start_soon(_finish, running, stop.limits)
+                    log_summary(app.records)
                     await _speak(app, running, transports)
                     watching.cancel_scope.cancel()
                 tasks.cancel_scope.cancel()

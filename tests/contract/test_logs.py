@@ -190,3 +190,25 @@ async def test_requests_are_not_logged_unless_asked_for(serve: Serve, env: dict[
     server.close()
 
     assert not any("GET" in line for line in server.lines)
+
+
+def test_a_start_says_in_three_lines_what_is_served(
+    run: Run, env: dict[str, str], tmp_path: Path
+) -> None:
+    write_plugin(tmp_path / "more", "gone", "1 / 0")
+    write_plugin(tmp_path / "more", "unwanted", PLUGIN)
+    paths = os.pathsep.join([env["PYTHONPATH"], str(tmp_path / "more")])
+    settings = tmp_path / "server.toml"
+    settings.write_text(
+        'plugins_allow = ["demo", "gone", "unwanted"]\n[plugins.unwanted]\nenabled = false\n',
+        "utf-8",
+    )
+
+    served = run("serve", "--settings", str(settings), env={"PYTHONPATH": paths})
+
+    said = [line.partition(": ")[2] for line in served.stderr.splitlines() if " INFO " in line]
+    assert said[0] == f"Settings from {settings}"
+    ok, failed, rest = said[1].split(", ", 2)
+    assert (ok, failed) == ("Plugins: 1 ok", "1 failed (gone)")
+    assert re.search(r"disabled \(.*unwanted.*\); 3 tools$", rest)
+    assert said[2] == "Serving stdio"

@@ -18,7 +18,6 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
             "changes",
-            "connections",
             "deferred",
             "descriptors",
             "distributions",
@@ -50,6 +49,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "context",
             "fetching",
             "own_files",
+            "sdk_notifications",
             "settings.auth",
             "settings.calls",
             "settings.http",
@@ -120,6 +120,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         [
+            "adopted",
             "declarations",
             "extensions.apps",
             "handlers",
@@ -137,6 +138,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         [
+            "connections",
             "discovery",
             "hookspecs",
             "import_failures",
@@ -144,6 +146,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "pending",
             "registry",
             "resources",
+            "sdk_requests",
             "settings.sources",
             "tasks.jobs",
             "transports.http",
@@ -176,7 +179,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         ]
     ),
     frozenset(["answers", "extensions.following", "running", "validation"]),
-    frozenset(["loading", "server"]),
+    frozenset(["loading", "sdk_servers", "server"]),
     frozenset(["activation"]),
     frozenset(["app"]),
     frozenset(["assembly", "stopping"]),

@@ -172,9 +172,15 @@ class Answers:
             await self._parts.activation.activate(component.plugin, seconds)
 
     async def _activate_owners(self, name: str) -> bool:
-        """Activate the plugins that an unknown name may belong to."""
+        """Activate the plugins that an unknown name may belong to, and look what is new.
+
+        Returns:
+            Whether the name may be known now.
+        """
         seconds = self._parts.settings.calls.timeout
-        return await self._parts.activation.activate_owners(name, seconds)
+        activated = await self._parts.activation.activate_owners(name, seconds)
+        adopted = self._parts.adopted
+        return (adopted is not None and await adopted.refresh()) or activated
 
     def _find(self, kind: ComponentKind, name: str) -> Component:
         try:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # only for annotations: few servers have tasks
 open_tasks = deferred("mcpkit.core.tasks.running:open_tasks")
 skills_extension = deferred("mcpkit.core.extensions.skills:skills_extension")
 tasks_extension = deferred("mcpkit.core.extensions.tasks:tasks_extension")
+sdk_servers = deferred("mcpkit.core.sdk_servers:sdk_servers")
 
 HEAD_START = 0.5
 """Seconds that lifespans get before the server answers: most are open by then, and the first lists
@@ -264,6 +265,11 @@ class App:
             ),
             activation=activator,
             tasks=tasks,
+            adopted=(
+                sdk_servers(loaded, states, self.registry, self.plan)
+                if loaded  # what was imported may be a SDK server
+                else None
+            ),
         )
 
     def _timeout(self, plugin: str, wish: float | None) -> float:

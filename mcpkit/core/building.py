@@ -230,7 +230,14 @@ def _adopt(declaration: ReadyDeclaration, plugin: str, exposed: str) -> Componen
         match=declaration.match,
         timeout=declaration.timeout,
         cache=declaration.cache,
+        header_schema=_header_schema(declaration),
     )
+
+
+def _header_schema(declaration: ReadyDeclaration) -> dict[str, Any] | None:
+    """The input schema of a tool with parameters that travel in headers."""
+    schema = getattr(declaration.definition, "input_schema", None)
+    return schema if schema is not None and _travels_in_headers(schema) else None
 
 
 def build_completer(

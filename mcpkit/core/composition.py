@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp.server.subscriptions import InMemorySubscriptionBus
 
+from mcpkit.core.adopted import Adopted
 from mcpkit.core.calls import Caller
 from mcpkit.core.contributions import Extension
 from mcpkit.core.middleware import Gate
@@ -46,6 +47,7 @@ class Composition:
         extensions: What is added to the protocol, with the plugin that adds it.
         tasks: Runs calls that outlive their request; None when no tool may.
         activation: Activates plugins that were listed from their catalogues, or still start.
+        adopted: The SDK servers among the plugins; None when there are none.
     """
 
     settings: Settings
@@ -59,3 +61,4 @@ class Composition:
     activation: Activation
     extensions: tuple[tuple[str, Extension], ...] = ()
     tasks: Tasks | None = None
+    adopted: Adopted | None = None

@@ -26,6 +26,8 @@ from mcp.server.subscriptions import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from mcpkit.core.adopted import Adopted
+
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
@@ -46,10 +48,12 @@ class Connections:
 
     Args:
         bus: Where plugins publish changes.
+        adopted: The SDK servers among the plugins, which publish what is watched.
     """
 
-    def __init__(self, bus: InMemorySubscriptionBus) -> None:
+    def __init__(self, bus: InMemorySubscriptionBus, adopted: Adopted | None = None) -> None:
         self._bus = bus
+        self._adopted = adopted
         self._wishes: dict[int, Wishes] = {}
 
     def wishes(self, session: ServerSession) -> Wishes:
@@ -74,14 +78,20 @@ class Connections:
         self, ctx: ServerRequestContext[Any, Any], params: types.SubscribeRequestParams
     ) -> types.EmptyResult:
         """Answer `resources/subscribe`."""
-        self.wishes(ctx.session).uris.add(str(params.uri))
+        uri, wishes = str(params.uri), self.wishes(ctx.session)
+        if self._adopted is not None and wishes.is_told and uri not in wishes.uris:
+            self._adopted.watch(uri)
+        wishes.uris.add(uri)
         return types.EmptyResult()
 
     async def unsubscribe(
         self, ctx: ServerRequestContext[Any, Any], params: types.UnsubscribeRequestParams
     ) -> types.EmptyResult:
         """Answer `resources/unsubscribe`."""
-        self.wishes(ctx.session).uris.discard(str(params.uri))
+        uri, wishes = str(params.uri), self.wishes(ctx.session)
+        if self._adopted is not None and wishes.is_told and uri in wishes.uris:
+            self._adopted.unwatch(uri)
+        wishes.uris.discard(uri)
         return types.EmptyResult()
 
     async def forward(
@@ -104,6 +114,11 @@ class Connections:
                 logger.warning("A client reads too slowly: dropped %s", type(event).__name__)
 
         unsubscribe = self._bus.subscribe(deliver)
+        watch = unwatch = _nothing
+        if self._adopted is not None:
+            watch, unwatch = self._adopted.watch, self._adopted.unwatch
+        for uri in wishes.uris:
+            watch(uri)
         try:
             with send, receive:
                 async for event in receive:
@@ -114,6 +129,12 @@ class Connections:
                         await ctx.session.send_notification(notification)
         finally:
             unsubscribe()
+            for uri in wishes.uris:
+                unwatch(uri)
+
+
+def _nothing(uri: str) -> None:
+    """Watch nothing: only adopted servers publish what is watched alone."""
 
 
 def notification_of(event: ServerEvent, wishes: Wishes) -> types.ServerNotification | None:

@@ -86,7 +86,8 @@ class ReadyDeclaration:
 
     For what is not a Python function: another server's tool, or one described by a JSON Schema.
     `definition` is a `mcp_types.Tool`, `Resource`, `ResourceTemplate` or `Prompt`; `run` takes the
-    arguments as the client sent them.
+    arguments as the client sent them. Unless `strict`, a component that cannot be served is left
+    out, or served with a warning, and the rest of its plugin goes on.
     """
 
     kind: ComponentKind
@@ -96,6 +97,7 @@ class ReadyDeclaration:
     match: Callable[[str], dict[str, Any] | None] | None = None
     timeout: float | None = None
     cache: CacheHint | None = None
+    strict: bool = True
 
 
 Declaration = (

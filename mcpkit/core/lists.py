@@ -20,6 +20,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from mcpkit.core.adopted import Adopted
 from mcpkit.core.components import Component
 from mcpkit.core.encoding import ENCODED_RESULT, encode
 from mcpkit.core.registry import Registry
@@ -46,39 +47,45 @@ class Lists:
 
     registry: Registry
     settings: ListSettings
+    adopted: Adopted | None = None
 
     def handlers(self) -> dict[str, Answer]:
-        """What answers which request; nothing does where there is nothing to list but tools."""
-        registry = self.registry
+        """What answers which request; nothing does where there is nothing to list but tools.
+
+        An adopted server may register more of any kind while it serves.
+        """
+        registry, grows = self.registry, self.adopted is not None
         handlers: dict[str, Answer] = {"tools/list": self.tools}
-        if registry.resources or registry.templates:
+        if registry.resources or registry.templates or grows:
             handlers |= {
                 "resources/list": self.resources,
                 "resources/templates/list": self.templates,
             }
-        if registry.prompts:
+        if registry.prompts or grows:
             handlers["prompts/list"] = self.prompts
         return handlers
 
     async def tools(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `tools/list`."""
-        return self._page("tools", self.registry.tools, ctx, params)
+        return await self._page("tools", self.registry.tools, ctx, params)
 
     async def resources(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `resources/list`."""
-        return self._page("resources", self.registry.resources, ctx, params)
+        return await self._page("resources", self.registry.resources, ctx, params)
 
     async def templates(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `resources/templates/list`."""
-        return self._page("templates", self.registry.templates, ctx, params)
+        return await self._page("templates", self.registry.templates, ctx, params)
 
     async def prompts(self, ctx: Request, params: Any) -> dict[str, Any]:
         """Answer `prompts/list`."""
-        return self._page("prompts", self.registry.prompts, ctx, params)
+        return await self._page("prompts", self.registry.prompts, ctx, params)
 
-    def _page(
+    async def _page(
         self, kind: str, components: Mapping[str, Component], ctx: Request, params: Any
     ) -> dict[str, Any]:
+        if self.adopted is not None:
+            components = await self.adopted.shown(ctx, components)
         listed = {name: item for name, item in components.items() if item.listed}
         shown, cursor = paginate(kind, listed, params, self.settings.page_size)
         items = [component.definition for component in shown]
@@ -101,8 +108,9 @@ class KeptLists:
     which makes the rest of the result.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, adopted: Adopted | None = None) -> None:
         self._registry = registry
+        self._adopted = adopted
         self._edition = -1
         self._pages: dict[tuple[str, str, str | None], _Page] = {}
 
@@ -113,6 +121,10 @@ class KeptLists:
         cursor = (ctx.params or {}).get("cursor")
         if not (cursor is None or isinstance(cursor, str)) or not _is_open(ctx):
             return await self._make(ctx, call_next)
+        if self._adopted is not None:
+            await self._adopted.refresh()
+            if self._adopted.have_middleware:  # which may show each client another list
+                return await self._make(ctx, call_next)
         if self._edition != self._registry.edition:
             self._edition = self._registry.edition
             self._pages.clear()

@@ -125,6 +125,27 @@ def _name(ctx: ServerRequestContext[Any, Any]) -> str:
     return f"{ctx.method} {what!r} (request {ctx.request_id!r})"
 
 
+class Extended:
+    """Declares the extensions of the server in `initialize` too (SEP-2133).
+
+    The SDK leaves out of each result what its version of the protocol does not define; extensions
+    are negotiated beside the versions.
+    """
+
+    def __init__(self, server: Server[Any]) -> None:
+        self._server = server
+
+    async def __call__(
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Add the extensions to the capabilities."""
+        result = await call_next(ctx)
+        if ctx.method == "initialize" and isinstance(result, dict) and self._server.extensions:
+            told = {**result.get("capabilities", {}), "extensions": self._server.extensions}
+            return {**result, "capabilities": told}
+        return result
+
+
 async def make_writable(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Replace what UTF-8 cannot say in what a plugin answers: it would end the connection."""
     try:
@@ -163,6 +184,7 @@ def install(
     if importlib.util.find_spec("opentelemetry.sdk") is None:
         server.middleware.clear()  # the SDK's spans, which nobody collects
     server.middleware.append(gate)
+    server.middleware.append(Extended(server))
     server.middleware.append(lists)
     server.middleware.append(make_writable)
     server.middleware.append(RequestStateBoundary(security, default_audience=server.name))

@@ -111,6 +111,25 @@ class Registry:
                 if component.plugin == plugin:
                     components[name] = replace(component, is_asleep=True)
 
+    def update(self, record: PluginRecord) -> list[tuple[ComponentKind, str]]:
+        """Take over the catalogue of a plugin that is there already, in place of its old one.
+
+        Returns:
+            The kind and name of what is left out, because another plugin has that name.
+        """
+        self.remove(record.name)
+        taken: list[tuple[ComponentKind, str]] = []
+        for component in record.catalogue.components:
+            components = self._components[component.kind]
+            if component.exposed in components:
+                taken.append((component.kind, component.exposed))
+            else:
+                components[component.exposed] = component
+        if record.catalogue.completer is not None:
+            self._completers[record.name] = record.catalogue.completer
+        self._sort()
+        return taken
+
     def remove(self, plugin: str) -> set[ComponentKind]:
         """Forget all that one plugin contributes.
 

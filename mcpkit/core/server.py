@@ -6,26 +6,47 @@ handlers run the same way in both protocol eras.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
 
 import mcp_types as types
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.lowlevel.server import HandlerEntry
 from mcp.server.models import InitializationOptions
 from mcp.server.subscriptions import ListenHandler
 
 import mcpkit
+from mcpkit.core.adopted import Adopted
 from mcpkit.core.answers import Answers
 from mcpkit.core.composition import Composition
 from mcpkit.core.connections import Connections
 from mcpkit.core.lists import KeptLists, Lists
 from mcpkit.core.middleware import install
 
+Listen = Callable[
+    [ServerRequestContext[Any, Any], types.SubscriptionsListenRequestParams],
+    Awaitable[types.SubscriptionsListenResult],
+]
+
 
 class ComposedServer(Server[Any]):
-    """The SDK's server, which tells clients that its lists may change."""
+    """The SDK's server, which tells clients that its lists may change.
+
+    Attributes:
+        adopted: SDK servers among the plugins, whose extensions add methods.
+    """
+
+    adopted: Adopted | None = None
+
+    def get_request_handler(self, method: str) -> HandlerEntry[Any] | None:
+        """The handler of a method: of ours, else of an adopted server's extension."""
+        entry = super().get_request_handler(method)
+        if entry is not None or self.adopted is None:
+            return entry
+        return self.adopted.entry(method)
 
     @property
     def server_info_stamp(self) -> dict[str, Any]:
@@ -53,11 +74,13 @@ class ComposedServer(Server[Any]):
 
 def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
     """Make the server, and the handler of its modern subscriptions."""
-    connections = Connections(parts.bus)
+    adopted = parts.adopted
+    connections = Connections(parts.bus, adopted)
     answers = Answers(parts, connections)
     listen = ListenHandler(parts.bus)
     settings, registry = parts.settings, parts.registry
-    has_resources = bool(registry.resources or registry.templates)
+    grows = adopted is not None
+    has_resources = bool(registry.resources or registry.templates or grows)
 
     @asynccontextmanager
     async def lifespan(server: Server[Any]) -> AsyncIterator[Any]:
@@ -73,11 +96,12 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
         get_tool_input_schema=answers.input_schema,
         on_call_tool=answers.call_tool,
         on_read_resource=answers.read_resource if has_resources else None,
-        on_get_prompt=answers.get_prompt if registry.prompts else None,
+        on_get_prompt=answers.get_prompt if registry.prompts or grows else None,
         on_completion=answers.complete if registry.completers else None,
-        on_subscriptions_listen=listen,
+        on_subscriptions_listen=listen if adopted is None else watched(listen, adopted),
     )
-    for name, handler in Lists(registry, settings.lists).handlers().items():
+    server.adopted = adopted
+    for name, handler in Lists(registry, settings.lists, adopted).handlers().items():
         server.add_request_handler(name, types.PaginatedRequestParams, handler)
     server.add_request_handler(
         "logging/setLevel", types.SetLevelRequestParams, connections.set_level
@@ -97,8 +121,20 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
         for method in extension.methods:
             handler = answers.method(plugin, method)
             server.add_request_handler(method.name, method.params, handler)
-    install(server, parts.gate, KeptLists(registry), settings.request_state)
+    install(server, parts.gate, KeptLists(registry, adopted), settings.request_state)
     return server, listen
+
+
+def watched(listen: ListenHandler, adopted: Adopted) -> Listen:
+    """Answer subscriptions so that adopted servers publish changes of the resources in them."""
+
+    async def answer(
+        ctx: ServerRequestContext[Any, Any], params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        with adopted.watching(params.notifications.resource_subscriptions or ()):
+            return await listen(ctx, params)
+
+    return answer
 
 
 def _joined(*texts: str | None) -> str | None:

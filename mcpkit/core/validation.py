@@ -6,6 +6,7 @@ signatures are checked here, so that nothing illegal is ever registered.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,6 +35,8 @@ from mcpkit.core.settings import PluginSection
 from mcpkit.core.skills import Skill, read_skills
 from mcpkit.core.status import PluginRecord, Stage
 from mcpkit.core.threads import WorkerThreads
+
+logger = logging.getLogger(__name__)
 
 
 def validate(record: PluginRecord, plan: Plan) -> None:
@@ -74,6 +77,7 @@ def build_catalogue(
     """
     declarations = ask_for_items(record.manager, "mcpkit_components", object)
     components: list[Component] = []
+    names: set[tuple[str, str]] = set()
     skills: list[Skill] = []
     completer: Completer | None = None
     for declaration in declarations:
@@ -85,10 +89,12 @@ def build_catalogue(
             completer = build_completer(declaration, record.name, threads)
         elif isinstance(declaration, SkillsDeclaration):
             skills += read_skills(declaration.folder, record.name)
+        elif isinstance(declaration, ReadyDeclaration) and not declaration.strict:
+            components += _left(declaration, record, section.prefix, threads, names)
         else:
             components.append(_checked(declaration, record.name, section.prefix, threads))
     components += skill_components(skills, record.name)
-    _refuse_twins(components)
+    _refuse_twins(components, set())
     check_pages(components)
     instructions = ask(record.manager, "mcpkit_instructions", settings=record.settings)
     return Catalogue(
@@ -149,12 +155,44 @@ def _checked(
             f"Its {kind} {name!r} is not usable: {_first_line(exc)}",
             hint="Check its signature: each parameter needs a type that has a JSON Schema",
         ) from exc
-    if kind == "tool" and not component.definition.get("description", "").strip():
+    strict = getattr(declaration, "strict", True)
+    if strict and not _is_described(component):
         raise PluginContractError(
             f"Its tool {name!r} has no description: the model would not know when to use it",
             hint="Give the function a docstring, or pass description=",
         )
     return component
+
+
+def _left(
+    declaration: ReadyDeclaration,
+    record: PluginRecord,
+    prefix: str | None,
+    threads: WorkerThreads,
+    names: set[tuple[str, str]],
+) -> list[Component]:
+    """Build a component whose author did not write it for this host, or leave it out.
+
+    A warning names what is left out, and a tool that the model learns nothing of.
+    """
+    try:
+        component = _checked(declaration, record.name, prefix, threads)
+        _refuse_twins([component], names)
+    except PluginError as exc:
+        logger.warning("Plugin %s: left out: %s", record.label, exc.message)
+        return []
+    if not _is_described(component):
+        logger.warning(
+            "Plugin %s: its tool %r has no description: the model does not know when to use it",
+            record.label,
+            declaration.name,
+        )
+    return [component]
+
+
+def _is_described(component: Component) -> bool:
+    text = component.definition.get("description") or ""
+    return component.kind != "tool" or bool(text.strip())
 
 
 def _identity(declaration: object) -> tuple[str, str]:
@@ -174,8 +212,7 @@ def _identity(declaration: object) -> tuple[str, str]:
     )
 
 
-def _refuse_twins(components: Iterable[Component]) -> None:
-    seen: set[tuple[str, str]] = set()
+def _refuse_twins(components: Iterable[Component], seen: set[tuple[str, str]]) -> None:
     for component in components:
         key = (component.kind, component.exposed)
         if key in seen:

@@ -27,12 +27,21 @@ FIELDS = {
 }
 """Where the items of each list stand in its result."""
 
-_METHODS: Mapping[ComponentKind, str] = {
+METHODS: Mapping[ComponentKind, str] = {
     "tool": "tools/list",
     "resource": "resources/list",
     "resource_template": "resources/templates/list",
     "prompt": "prompts/list",
 }
+"""The request that lists each kind."""
+
+IDENTITIES: Mapping[ComponentKind, str] = {
+    "tool": "name",
+    "resource": "uri",
+    "resource_template": "uriTemplate",
+    "prompt": "name",
+}
+"""What clients call each kind by."""
 
 _KINDS: Mapping[type[BaseModel], ComponentKind] = {
     types.Tool: "tool",
@@ -66,7 +75,7 @@ def unchanged_in(kind: ComponentKind, definition: Mapping[str, Any]) -> tuple[st
 
 def _sent(kind: ComponentKind, definition: Mapping[str, Any], version: str) -> dict[str, Any]:
     """What the SDK sends of a definition to clients of one version."""
-    field = FIELDS[_METHODS[kind]]
+    field = FIELDS[METHODS[kind]]
     page = {field: [definition], "resultType": "complete", "ttlMs": 0, "cacheScope": "public"}
-    sent: dict[str, Any] = serialize_server_result(_METHODS[kind], version, page)[field][0]
+    sent: dict[str, Any] = serialize_server_result(METHODS[kind], version, page)[field][0]
     return sent

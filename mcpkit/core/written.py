@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
 from mcpkit.core.environment_reads import NOTHING_READ, EnvironmentReads
 from mcpkit.core.naming import is_legal
-from mcpkit.core.wire import unchanged_in
+from mcpkit.core.wire import IDENTITIES, unchanged_in
 
 DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
     "tool": types.Tool,
@@ -21,14 +21,6 @@ DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
     "resource_template": types.ResourceTemplate,
     "prompt": types.Prompt,
 }
-
-IDENTITIES: dict[ComponentKind, str] = {
-    "tool": "name",
-    "resource": "uri",
-    "resource_template": "uriTemplate",
-    "prompt": "name",
-}
-"""What clients call each kind by."""
 
 
 class _Strict(BaseModel):

@@ -35,7 +35,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings.keys",
             "settings.section",
             "tasks",
-            "tasks.session",
             "tasks.workers",
             "threads",
             "transports.channels",
@@ -48,6 +47,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         [
             "context",
             "fetching",
+            "input_requests",
             "own_files",
             "sdk_notifications",
             "settings.auth",
@@ -71,6 +71,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings.server",
             "tasks.changes",
             "tasks.database",
+            "tasks.session",
             "transports.bodies",
             "transports.exchanges",
             "transports.files",

@@ -30,6 +30,7 @@ from mcp.server.mcpserver.exceptions import (
 from mcp.shared.exceptions import MCPError
 
 from mcpkit.core.contributions import Call, Middleware
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import (
     RETRY_AFTER,
     ArgumentsError,
@@ -44,6 +45,8 @@ from mcpkit.core.errors import (
 )
 from mcpkit.core.logs import about, keep_logging
 from mcpkit.core.suggestions import quoted
+
+check_input_required = deferred("mcpkit.core.input_requests:check_input_required")
 
 logger = logging.getLogger(__name__)
 
@@ -77,10 +80,14 @@ class Caller:
         Raises:
             Exception: What the handler or a middleware raised.
             CallTimeoutError: It took too long.
+            MCPError: It asks the client for what the client did not declare.
         """
         seconds = self.timeout(call.plugin, wish)
         with anyio.move_on_after(seconds) as scope:
-            return await self._step(run, 0, call)
+            result = await self._step(run, 0, call)
+            if isinstance(result, types.InputRequiredResult | dict):
+                check_input_required(result, call.context.request_context.session)
+            return result
         if scope.cancelled_caught:
             raise CallTimeoutError(
                 f"{call.kind.capitalize()} {quoted(call.name)} did not finish within {seconds:g} s"

@@ -136,8 +136,12 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         """Ask the user, as the SDK documents it; in a task the question waits for the client.
 
         Raises:
-            ToolError: The client answered something else than was asked.
+            ToolError: The client answered something else than was asked, or did not declare that
+                it can be asked.
         """
+        declared = self.client_capabilities
+        if declared is None or declared.elicitation is None:
+            raise ToolError(f"The client cannot ask its user: {message}")
         try:
             return await super().elicit(message, schema)
         except ValueError as exc:

@@ -20,6 +20,7 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 
 from mcpkit.core.errors import RETRY_AFTER
+from mcpkit.core.extensions import TASKS
 from mcpkit.core.settings import RequestStateSettings
 
 STOPPING = 503
@@ -129,7 +130,7 @@ class Extended:
     """Declares the extensions of the server in `initialize` too (SEP-2133).
 
     The SDK leaves out of each result what its version of the protocol does not define; extensions
-    are negotiated beside the versions.
+    are negotiated beside the versions. Tasks need requests that only the stateless protocol has.
     """
 
     def __init__(self, server: Server[Any]) -> None:
@@ -140,10 +141,13 @@ class Extended:
     ) -> HandlerResult:
         """Add the extensions to the capabilities."""
         result = await call_next(ctx)
-        if ctx.method == "initialize" and isinstance(result, dict) and self._server.extensions:
-            told = {**result.get("capabilities", {}), "extensions": self._server.extensions}
-            return {**result, "capabilities": told}
-        return result
+        if ctx.method != "initialize" or not isinstance(result, dict):
+            return result
+        extensions = {key: item for key, item in self._server.extensions.items() if key != TASKS}
+        if not extensions:
+            return result
+        told = {**result.get("capabilities", {}), "extensions": extensions}
+        return {**result, "capabilities": told}
 
 
 async def make_writable(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

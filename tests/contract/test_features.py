@@ -382,7 +382,7 @@ async def test_what_is_asked_wrongly_is_an_error_with_a_hint(connect: Connect) -
 
 
 @proves("Apps")
-async def test_a_tool_shows_a_page_of_its_own(connect: Connect, era: str) -> None:
+async def test_a_tool_shows_a_page_of_its_own(connect: Connect) -> None:
     able = advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})
     async with connect(extensions=[able]) as client:
         extensions = client.server_capabilities.extensions or {}
@@ -392,8 +392,7 @@ async def test_a_tool_shows_a_page_of_its_own(connect: Connect, era: str) -> Non
     async with connect() as client:
         told = await client.call_tool("right_show", {})
 
-    # The handshake of 2025-11-25 has no place for extensions: there the tool's `_meta` tells.
-    assert (EXTENSION_ID in extensions) is (era == MODERN)
+    assert EXTENSION_ID in extensions
     assert tool.meta == {"ui": {"resourceUri": "ui://right/page.html"}}
     assert page.mime_type == APP_MIME_TYPE
     assert page.text == "<p>right</p>"  # type: ignore[union-attr]

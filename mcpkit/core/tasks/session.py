@@ -14,6 +14,8 @@ import mcp_types as types
 from mcp.server.session import ServerSession
 from pydantic import BaseModel
 
+from mcpkit.core.input_requests import check_declared
+
 logger = logging.getLogger(__name__)
 
 Ask = Callable[[Any], Awaitable[Any]]
@@ -65,7 +67,12 @@ class TaskSession(ServerSession):
     async def send_request(
         self, request: Any, result_type: type[Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """Ask the client, and ask again when its answer is not of the right shape."""
+        """Ask the client, and ask again when its answer is not of the right shape.
+
+        Raises:
+            MCPError: The client did not declare that it can be asked this.
+        """
+        check_declared([request], self._made_by)
         while True:
             answer = await self._ask(request)
             try:

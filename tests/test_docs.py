@@ -158,6 +158,29 @@ async def test_the_request_of_the_plugins_page_is_limited(
     assert tea == b'"xxxxxxxxxx"'
 
 
+@pytest.mark.anyio
+async def test_the_server_that_was_ported_from_fastmcp_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs/from-fastmcp.md").read_text("utf-8")
+    (code,) = [block for block in blocks(page, "python") if "plugin = Plugin(" in block]
+    plugin = plugin_of(code, "ported_page", tmp_path, monkeypatch)
+
+    async with connect(notes=plugin, settings={"notes": {"most": 1}}) as client:
+        note = {"title": "Tea", "text": "Green"}
+        added = await client.call_tool("notes_add", note)
+        again = await client.call_tool("notes_add", note)
+        more = await client.call_tool("notes_add", note | {"title": "Milk"})
+        read = await client.read_resource("notes://Tea")
+        prompt = await client.get_prompt("notes_review", {"title": "Tea"})
+
+    assert added.structured_content == note
+    assert "choose another" in str(again.content)
+    assert "no more are kept" in str(more.content)
+    assert read.contents[0].text == "Green"  # type: ignore[union-attr]
+    assert "notes://Tea" in str(prompt.messages)
+
+
 PROTOCOL = blocks((ROOT / "docs/protocol.md").read_text("utf-8"), "python")
 
 

@@ -45,7 +45,6 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         [
-            "context",
             "fetching",
             "input_requests",
             "own_files",
@@ -65,6 +64,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         [
+            "sampling",
             "schemas",
             "settings.dotenv",
             "settings.origins",
@@ -122,10 +122,10 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
             "adopted",
-            "declarations",
             "extensions.apps",
             "handlers",
             "jobs",
+            "options",
             "settings.template",
             "settings.trust",
             "status",
@@ -140,13 +140,13 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
             "connections",
+            "declarations",
             "discovery",
-            "hookspecs",
             "import_failures",
+            "nested",
             "outcomes",
             "pending",
             "registry",
-            "resources",
             "sdk_requests",
             "settings.sources",
             "tasks.jobs",
@@ -157,30 +157,23 @@ FLOORS: tuple[frozenset[str], ...] = (
         ]
     ),
     frozenset(
-        [
-            "adoption",
-            "building",
-            "catalogues",
-            "hooks",
-            "lists",
-            "plugin",
-            "tasks.running",
-            "transports",
-        ]
+        ["catalogues", "context", "hookspecs", "lists", "outputs", "resources", "tasks.running"]
     ),
     frozenset(
         [
+            "adoption",
+            "building",
             "composition",
             "extensions.skills",
             "extensions.tasks",
-            "filling",
-            "health",
-            "lifespan",
-            "registration",
+            "hooks",
+            "plugin",
+            "transports",
         ]
     ),
-    frozenset(["answers", "extensions.following", "running", "validation"]),
-    frozenset(["loading", "sdk_servers", "server"]),
+    frozenset(["answers", "extensions.following", "filling", "health", "lifespan", "registration"]),
+    frozenset(["running", "server", "validation"]),
+    frozenset(["loading", "sdk_servers"]),
     frozenset(["activation"]),
     frozenset(["app"]),
     frozenset(["assembly", "stopping"]),

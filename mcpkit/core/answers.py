@@ -22,16 +22,15 @@ from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import (
     NotFoundError,
     RefusedError,
-    ResourceError,
     ResourceNotFoundError,
 )
 from mcpkit.core.naming import exposed_name
-from mcpkit.core.suggestions import quoted
 
 becomes_task = deferred("mcpkit.core.extensions.tasks:becomes_task")
 created = deferred("mcpkit.core.extensions.tasks:created")
 
 context_for = deferred("mcpkit.core.context:context_for")
+new_nested = deferred("mcpkit.core.nested:Nested")
 
 Request = ServerRequestContext[Any, Any]
 
@@ -82,6 +81,11 @@ class Answers:
             raise refusal(exc, call) from exc
         except Exception as exc:  # noqa: BLE001  # plugin code: anything may come
             return tool_error(exc, call)
+
+    async def _call_nested(self, ctx: Request, params: types.CallToolRequestParams) -> Any:
+        """Run a tool for a handler, as a part of its own call."""
+        component = await self._active("tool", params.name)
+        return await self._call_tool(component, component.timeout, ctx, params)
 
     async def get_prompt(self, ctx: Request, params: types.GetPromptRequestParams) -> Any:
         """Answer `prompts/get`."""
@@ -229,7 +233,7 @@ class Answers:
             settings=self._parts.plugin_settings.get(plugin),
             params=params,
             subscriptions=self._parts.bus,
-            read_resource=self._reader(ctx),
+            nested=new_nested(partial(self._call_nested, ctx), partial(self.read_resource, ctx)),
             log_level=self._connections.wishes(ctx.session).log_level,
             exposed_name=self._exposed_name,
         )
@@ -241,23 +245,6 @@ class Answers:
             if exposed in components and components[exposed].plugin == plugin:
                 return exposed
         raise ValueError(f"Plugin {plugin!r} has no tool or prompt {name!r}")
-
-    def _reader(self, ctx: Request) -> Callable[[str], Any]:
-        """Reads any resource on behalf of a handler; what fails is a `ResourceError` there."""
-
-        async def read(uri: str) -> types.ReadResourceResult:
-            try:
-                result = await self.read_resource(ctx, types.ReadResourceRequestParams(uri=uri))
-            except MCPError as exc:
-                kind = ResourceNotFoundError if exc.code == types.INVALID_PARAMS else ResourceError
-                raise kind(exc.message) from exc
-            if isinstance(result, types.InputRequiredResult):
-                raise ResourceError(
-                    f"Resource {quoted(uri)} asks for input, which only its client gives"
-                )
-            return result  # type: ignore[no-any-return]
-
-        return read
 
 
 def _answered(

@@ -23,13 +23,10 @@ from mcpkit.core.declarations import (
     ToolDeclaration,
 )
 from mcpkit.core.deferred import deferred
-from mcpkit.core.errors import (
-    ArgumentsError,
-    OutputError,
-    PluginContractError,
-)
+from mcpkit.core.errors import ArgumentsError, PluginContractError
 from mcpkit.core.extensions.apps import tool_meta
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
+from mcpkit.core.outputs import build_output, is_structured
 from mcpkit.core.plain import is_plain
 from mcpkit.core.resources import build_resource
 from mcpkit.core.threads import WorkerThreads
@@ -81,16 +78,13 @@ def _build_tool(
         annotations=declaration.annotations,
         icons=declaration.icons,
         meta=declaration.meta,
-        structured_output=declaration.structured_output,
+        structured_output=is_structured(declaration),
     )
     schema, prepare = _input(declaration, tool)
+    finish = build_output(declaration, tool, threads)
 
     async def run(arguments: Mapping[str, Any], context: Any) -> Any:
-        result = await unwrapped(tool.run(prepare(arguments), context))
-        try:
-            return tool.fn_metadata.convert_result(result)
-        except Exception as exc:  # plugin code: serialisers may raise anything
-            raise OutputError(f"It returned what its output schema forbids: {exc}") from exc
+        return await finish(await unwrapped(tool.run(prepare(arguments), context)))
 
     return Component(
         kind="tool",
@@ -103,7 +97,7 @@ def _build_tool(
                 title=tool.title,
                 description=tool.description,
                 input_schema=schema,
-                output_schema=tool.output_schema,
+                output_schema=declaration.output_schema or tool.output_schema,
                 annotations=tool.annotations,
                 icons=tool.icons,
                 _meta=tool_meta(declaration.meta, declaration.app),

@@ -7,11 +7,12 @@ SDK documents them; on top of that it knows the plugin's settings and state.
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, cast
 
 import mcp_types as types
+from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.connection import allowed_log_levels
 from mcp.server.context import ServerRequestContext
 from mcp.server.elicitation import ElicitationResult
@@ -22,6 +23,8 @@ from pydantic import AnyUrl, BaseModel
 from typing_extensions import TypeVar
 
 from mcpkit.core.errors import ToolError
+from mcpkit.core.nested import Nested
+from mcpkit.core.sampling import Messages, Sampled, sample
 
 SettingsT = TypeVar("SettingsT", default=Any)
 StateT = TypeVar("StateT", default=Any)
@@ -29,9 +32,6 @@ AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 ExposedName = Callable[[str, str], str]
 """Tells what clients call a tool or prompt, by its plugin and the name that the plugin uses."""
-
-ReadResource = Callable[[str], Awaitable[types.ReadResourceResult]]
-"""Reads any resource of the server, whichever plugin owns it."""
 
 LOG_LEVELS: tuple[types.LoggingLevel, ...] = (
     "debug",
@@ -53,7 +53,7 @@ class _Own:
     params: Any
     settings: Any
     plugin: str
-    read_resource: ReadResource | None
+    nested: Nested | None
     log_level: types.LoggingLevel | None
     exposed_name: ExposedName | None
 
@@ -75,7 +75,7 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         settings: Any,
         params: Any = None,
         subscriptions: SubscriptionBus | None = None,
-        read_resource: ReadResource | None = None,
+        nested: Nested | None = None,
         log_level: types.LoggingLevel | None = None,
         exposed_name: ExposedName | None = None,
     ) -> Context[Any, Any]:
@@ -87,14 +87,14 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
             settings: The plugin's filled settings model.
             params: Parameters of the request; in a multi-round call they carry answers.
             subscriptions: Where changes are published.
-            read_resource: Reads any resource of the server.
+            nested: Calls any tool and reads any resource of the server.
             log_level: Least severe level that this connection asked for (2025 protocols).
             exposed_name: Tells what clients call a tool or prompt.
         """
         context = cls(
             request_context=request_context, input_params=params, subscriptions=subscriptions
         )
-        context._own = _Own(params, settings, plugin, read_resource, log_level, exposed_name)
+        context._own = _Own(params, settings, plugin, nested, log_level, exposed_name)
         return context
 
     @property
@@ -116,6 +116,15 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
     def plugin(self) -> str:
         """Name of the plugin that owns the handler."""
         return str(self._own.plugin)
+
+    @property
+    def principal(self) -> str | None:
+        """Who calls: the name of the API key in `auth.api_keys`.
+
+        None where clients have no keys: over stdio, in memory, and on a server without keys.
+        """
+        token = get_access_token()
+        return None if token is None else token.client_id
 
     def exposed_name(self, name: str) -> str:
         """Tell what clients call a tool or prompt of this plugin, for messages that name it.
@@ -153,10 +162,58 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         Raises:
             MCPError: No such resource, or reading it failed.
         """
-        if self._own is None or self._own.read_resource is None:
-            raise ValueError("Context is not available outside of a request")
-        result = await self._own.read_resource(str(uri))
+        result = await self._nested.read(str(uri))
         return [_contents(item) for item in result.contents]
+
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any] | None = None
+    ) -> types.CallToolResult:
+        """Call a tool of this server, whichever plugin owns it, as the client would.
+
+        Its arguments are checked, middleware and time limits apply. It runs within this call, also
+        if it could become a task.
+
+        Args:
+            name: What clients call it; see `exposed_name` for a tool of this plugin.
+            arguments: Its arguments.
+
+        Raises:
+            ToolError: There is no such tool, it failed, or it asks the user a question between
+                rounds (2026-07-28). Tools may call each other eight deep.
+        """
+        return await self._nested.call(name, arguments or {})
+
+    async def sample(
+        self,
+        messages: Messages,
+        *,
+        system_prompt: str | None = None,
+        max_tokens: int = 512,
+        temperature: float | None = None,
+        model_preferences: types.ModelPreferences | None = None,
+    ) -> Sampled:
+        """Ask the model of the client, in a session of the 2025 protocols or in a task.
+
+        A client of 2026-07-28 is asked before the call, by a parameter with `Resolve(…)` whose
+        function returns a `Sample`: that works in both eras.
+
+        Args:
+            messages: A text of the user, or a conversation.
+            system_prompt: What the model is told first.
+            max_tokens: Most tokens of the answer.
+            temperature: How much the answer may vary.
+            model_preferences: Hints which model to take.
+
+        Raises:
+            ToolError: The client offers no model, cannot be asked now, or refused.
+        """
+        options = {
+            "system_prompt": system_prompt,
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "model_preferences": model_preferences,
+        }
+        return await sample(self.request_context, messages, options)
 
     async def log(
         self, level: types.LoggingLevel, data: Any, *, logger_name: str | None = None
@@ -195,6 +252,12 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
     async def error(self, data: Any, *, logger_name: str | None = None) -> None:
         """Send an error message."""
         await self.log("error", data, logger_name=logger_name)
+
+    @property
+    def _nested(self) -> Nested:
+        if self._own is None or self._own.nested is None:
+            raise ValueError("Context is not available outside of a request")
+        return cast(Nested, self._own.nested)
 
     def _wants(self, level: types.LoggingLevel) -> bool:
         request = self.request_context

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcpkit.core.components import ComponentKind, Handler, Run, TaskSupport
+from mcpkit.core.options import Enabled
 
 if TYPE_CHECKING:  # only for annotations: declaring a tool must not import the SDK
     from mcp.server.caching import CacheHint
@@ -20,7 +21,10 @@ if TYPE_CHECKING:  # only for annotations: declaring a tool must not import the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolDeclaration:
-    """A tool as its plugin wrote it; `timeout` is in seconds."""
+    """A tool as its plugin wrote it; `timeout` is in seconds.
+
+    `enabled` is here and below a bool, or a function of the plugin's settings that returns one.
+    """
 
     handler: Handler
     name: str
@@ -32,9 +36,11 @@ class ToolDeclaration:
     structured_output: bool | None = None
     timeout: float | None = None
     input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
     app: str | None = None
     task: TaskSupport = "forbidden"
     cache: CacheHint | None = None
+    enabled: Enabled = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,7 @@ class ResourceDeclaration:
     meta: dict[str, Any] | None = None
     security: ResourceSecurity | None = None
     cache: CacheHint | None = None
+    enabled: Enabled = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,7 @@ class PromptDeclaration:
     description: str | None = None
     icons: list[Icon] | None = None
     cache: CacheHint | None = None
+    enabled: Enabled = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import fields
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from mcpkit.core import hookspecs
-from mcpkit.core.components import TaskSupport
 from mcpkit.core.declarations import (
     CompletionDeclaration,
     Declaration,
@@ -24,10 +24,11 @@ from mcpkit.core.declarations import (
 )
 
 if TYPE_CHECKING:  # only for annotations: a plugin is declared without importing the SDK
-    from mcp.server.caching import CacheHint
-    from mcp.server.mcpserver.resources.templates import ResourceSecurity
-    from mcp_types import Annotations, Icon, ToolAnnotations
+    from typing import Unpack
+
     from pydantic import BaseModel
+
+    from mcpkit.core.options import PromptOptions, ResourceOptions, ToolOptions
 
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 LifespanT = TypeVar("LifespanT", bound=Callable[..., AbstractAsyncContextManager[Any]])
@@ -58,150 +59,90 @@ class Plugin:
         """What was declared so far, in order."""
         return tuple(self._declarations)
 
+    @overload
+    def tool(self, handler: HandlerT, /, **options: Unpack[ToolOptions]) -> HandlerT: ...
+
+    @overload
     def tool(
-        self,
-        name: str | None = None,
-        *,
-        title: str | None = None,
-        description: str | None = None,
-        annotations: ToolAnnotations | None = None,
-        icons: list[Icon] | None = None,
-        meta: dict[str, Any] | None = None,
-        structured_output: bool | None = None,
-        timeout: float | None = None,
-        input_schema: dict[str, Any] | None = None,
-        app: str | None = None,
-        task: TaskSupport = "forbidden",
-        cache: CacheHint | None = None,
-    ) -> Callable[[HandlerT], HandlerT]:
+        self, name: str | None = None, /, **options: Unpack[ToolOptions]
+    ) -> Callable[[HandlerT], HandlerT]: ...
+
+    def tool(self, given: Any = None, /, **options: Any) -> Any:
         """Declare a tool; the function's signature is its schema, its docstring its description.
 
+        Write `@plugin.tool`, `@plugin.tool(title="…")` or `plugin.tool(function)`.
+
         Args:
-            name: Name without the plugin's prefix; the function's name by default.
-            title: Name for people.
-            description: What the model reads; the docstring by default. One is required.
-            annotations: Hints about behaviour, such as read-only or destructive.
-            icons: Icons for user interfaces.
-            meta: `_meta` of the tool.
-            structured_output: Whether results carry structured content; by default when the return
-                type allows it.
-            timeout: Seconds a call may take, instead of the operator's `calls.timeout`.
-            input_schema: JSON Schema 2020-12 of the arguments, instead of the signature; the
+            given: The function, or the name.
+            **options: `name`: without the plugin's prefix; the function's name by default.
+                `title`: name for people.
+                `description`: what the model reads; the docstring by default. One is required.
+                `annotations`: hints about behaviour, such as read-only or destructive.
+                `icons`: icons for user interfaces.
+                `meta`: `_meta` of the tool.
+                `enabled`: whether it is served: a bool, or a function of the plugin's settings.
+                `structured_output`: whether results carry structured content; by default when the
+                return type allows it.
+                `timeout`: seconds a call may take, instead of the operator's `calls.timeout`.
+                `input_schema`: JSON Schema 2020-12 of the arguments, instead of the signature; the
                 function then takes one mapping, which was validated.
-            app: `ui://` resource of this plugin that hosts show with the result (MCP Apps).
-            task: Whether a call runs as a task, which the client follows by its id: `optional`
-                when the client can, `required` to refuse clients that cannot.
-            cache: How long clients may keep the list with this tool, and for whom.
+                `output_schema`: JSON Schema 2020-12 of what the function returns, instead of its
+                return type; each result is validated against it.
+                `app`: `ui://` resource of this plugin that hosts show with the result (MCP Apps).
+                `task`: whether a call runs as a task, which the client follows by its id:
+                `optional` when the client can, `required` to refuse clients that cannot.
+                `cache`: how long clients may keep the list with this tool, and for whom.
         """
-        _refuse_bare(name, "tool")
-
-        def declare(handler: HandlerT) -> HandlerT:
-            self._declarations.append(
-                ToolDeclaration(
-                    handler=handler,
-                    name=name or _name(handler),
-                    title=title,
-                    description=description,
-                    annotations=annotations,
-                    icons=icons,
-                    meta=meta,
-                    structured_output=structured_output,
-                    timeout=timeout,
-                    input_schema=input_schema,
-                    app=app,
-                    task=task,
-                    cache=cache,
-                )
-            )
-            return handler
-
-        return declare
+        return self._declare(ToolDeclaration, given, options)
 
     def resource(
-        self,
-        uri: str,
-        *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        mime_type: str | None = None,
-        icons: list[Icon] | None = None,
-        annotations: Annotations | None = None,
-        meta: dict[str, Any] | None = None,
-        security: ResourceSecurity | None = None,
-        cache: CacheHint | None = None,
+        self, uri: str, **options: Unpack[ResourceOptions]
     ) -> Callable[[HandlerT], HandlerT]:
         """Declare a resource, or a resource template when `uri` has `{variables}`.
 
         Args:
             uri: URI, or URI template (RFC 6570); its scheme is the plugin's name by convention.
-            name: The function's name by default.
-            title: Name for people.
-            description: The docstring by default.
-            mime_type: `text/plain` by default.
-            icons: Icons for user interfaces.
-            annotations: Audience and priority.
-            meta: `_meta` of the resource.
-            security: What values a template's variables may not have; by default no path
+            **options: `name`: the function's name by default.
+                `title`: name for people.
+                `description`: the docstring by default.
+                `mime_type`: `text/plain` by default.
+                `icons`: icons for user interfaces.
+                `annotations`: audience and priority.
+                `meta`: `_meta` of the resource.
+                `enabled`: whether it is served: a bool, or a function of the plugin's settings.
+                `security`: what values a template's variables may not have; by default no path
                 traversal, absolute path or NUL.
-            cache: How long clients may keep what was read, and for whom.
+                `cache`: how long clients may keep what was read, and for whom.
         """
-        _refuse_bare(uri, "resource")
-
-        def declare(handler: HandlerT) -> HandlerT:
-            self._declarations.append(
-                ResourceDeclaration(
-                    handler=handler,
-                    uri=uri,
-                    name=name or _name(handler),
-                    title=title,
-                    description=description,
-                    mime_type=mime_type,
-                    icons=icons,
-                    annotations=annotations,
-                    meta=meta,
-                    security=security,
-                    cache=cache,
-                )
-            )
-            return handler
-
+        if callable(uri):
+            raise TypeError('A resource needs a URI: write @plugin.resource("scheme://path")')
+        declare: Callable[[HandlerT], HandlerT]
+        declare = self._declare(ResourceDeclaration, None, {"uri": uri, **options})
         return declare
 
+    @overload
+    def prompt(self, handler: HandlerT, /, **options: Unpack[PromptOptions]) -> HandlerT: ...
+
+    @overload
     def prompt(
-        self,
-        name: str | None = None,
-        *,
-        title: str | None = None,
-        description: str | None = None,
-        icons: list[Icon] | None = None,
-        cache: CacheHint | None = None,
-    ) -> Callable[[HandlerT], HandlerT]:
+        self, name: str | None = None, /, **options: Unpack[PromptOptions]
+    ) -> Callable[[HandlerT], HandlerT]: ...
+
+    def prompt(self, given: Any = None, /, **options: Any) -> Any:
         """Declare a prompt; the function returns a string, a message, or a list of them.
 
+        Write `@plugin.prompt`, `@plugin.prompt(title="…")` or `plugin.prompt(function)`.
+
         Args:
-            name: Name without the plugin's prefix; the function's name by default.
-            title: Name for people.
-            description: The docstring by default.
-            icons: Icons for user interfaces.
-            cache: How long clients may keep the list with this prompt, and for whom.
+            given: The function, or the name.
+            **options: `name`: without the plugin's prefix; the function's name by default.
+                `title`: name for people.
+                `description`: the docstring by default.
+                `icons`: icons for user interfaces.
+                `enabled`: whether it is served: a bool, or a function of the plugin's settings.
+                `cache`: how long clients may keep the list with this prompt, and for whom.
         """
-        _refuse_bare(name, "prompt")
-
-        def declare(handler: HandlerT) -> HandlerT:
-            self._declarations.append(
-                PromptDeclaration(
-                    handler=handler,
-                    name=name or _name(handler),
-                    title=title,
-                    description=description,
-                    icons=icons,
-                    cache=cache,
-                )
-            )
-            return handler
-
-        return declare
+        return self._declare(PromptDeclaration, given, options)
 
     def skills(self, folder: str | Path) -> None:
         """Ship skills: each subfolder with a `SKILL.md` is one (SEP-2640, agentskills.io).
@@ -211,7 +152,13 @@ class Plugin:
         """
         self._declarations.append(SkillsDeclaration(folder=Path(folder)))
 
-    def completion(self) -> Callable[[HandlerT], HandlerT]:
+    @overload
+    def completion(self, handler: HandlerT) -> HandlerT: ...
+
+    @overload
+    def completion(self) -> Callable[[HandlerT], HandlerT]: ...
+
+    def completion(self, handler: Any = None) -> Any:
         """Declare the function that completes arguments of this plugin's prompts and templates.
 
         It takes `(ref, argument, context)` as the SDK's does, and may take a `ctx: Context` after
@@ -222,7 +169,7 @@ class Plugin:
             self._declarations.append(CompletionDeclaration(handler=handler))
             return handler
 
-        return declare
+        return declare if handler is None else declare(handler)
 
     def lifespan(self, function: LifespanT) -> LifespanT:
         """Declare the lifespan: a function of the settings that returns an async context manager.
@@ -274,15 +221,25 @@ class Plugin:
         given = (settings, changes) if self._takes_changes else (settings,)
         return self._lifespan(*given)
 
+    def _declare(self, record: Callable[..., Declaration], given: Any, options: Any) -> Any:
+        """Declare a function, or return the decorator that will."""
+        handler, name = (given, None) if callable(given) else (None, given)
+        name = options.pop("name", None) or name
+        known = {field.name for field in fields(cast(Any, record))} - {"handler"}
+        for option in options.keys() - known:
+            kind = record.__name__.removesuffix("Declaration").lower()
+            raise TypeError(f"Plugin.{kind}() has no parameter {option!r}")
+
+        def declare(handler: HandlerT) -> HandlerT:
+            named = name or _name(handler)
+            self._declarations.append(record(handler=handler, name=named, **options))
+            return handler
+
+        return declare if handler is None else declare(handler)
+
     @property
     def _takes_changes(self) -> bool:
         return self._lifespan is not None and len(signature(self._lifespan).parameters) > 1
-
-
-def _refuse_bare(value: object, decorator: str) -> None:
-    """Refuse `@plugin.tool` without parentheses, which would lose the function."""
-    if callable(value):
-        raise TypeError(f"Write @plugin.{decorator}(...) with parentheses")
 
 
 def _name(handler: Callable[..., Any]) -> str:

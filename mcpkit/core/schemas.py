@@ -1,7 +1,7 @@
-"""Schemas: a tool that brings its own JSON Schema (2020-12) instead of a signature.
+"""Schemas: a tool that brings its own JSON Schemas (2020-12) instead of a signature.
 
-What clients list is the schema to the letter; each call is validated against it before the
-function runs. References to other documents are refused: nothing is fetched.
+What clients list is the schema to the letter; arguments are validated against it before the
+function runs, and results after it. References to other documents are refused: nothing is fetched.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from mcpkit.core.errors import ArgumentsError, PluginContractError
+from mcpkit.core.errors import ArgumentsError, OutputError, PluginContractError
 from mcpkit.core.suggestions import shortened
 
 Check = Callable[[Mapping[str, Any]], None]
-"""Raises `ArgumentsError` for arguments that the schema forbids."""
+"""Raises an error for arguments or results that the schema forbids."""
 
 LONGEST = 300
 """Characters of the longest message."""
@@ -36,19 +36,12 @@ def check_input_schema(tool: str, schema: Mapping[str, Any]) -> None:
         PluginContractError: It is no JSON Schema, not one of an object, refers to what it does not
             hold, or its `x-mcp-header` annotations break the rules (SEP-2243).
     """
-    try:
-        Draft202012Validator.check_schema(dict(schema))
-    except SchemaError as exc:
-        raise _unusable(
-            tool, f"is no JSON Schema: {exc.message}", "Write JSON Schema 2020-12"
-        ) from exc
-    if schema.get("type") != "object":
-        raise _unusable(tool, "is not of type 'object'", 'Add "type": "object"')
-    _check_references(tool, schema)
+    what = f"The input schema of its tool {tool!r}"
+    _check_schema(what, schema)
     problem = find_invalid_x_mcp_header(schema)
     if problem is not None:
         hint = "Annotate string, integer or boolean properties, each with a header of its own"
-        raise _unusable(tool, f"has a bad x-mcp-header: {problem}", hint)
+        raise PluginContractError(f"{what} has a bad x-mcp-header: {problem}", hint=hint)
 
 
 def checker(tool: str, schema: Mapping[str, Any]) -> Check:
@@ -58,8 +51,7 @@ def checker(tool: str, schema: Mapping[str, Any]) -> Check:
         PluginContractError: The schema cannot be used.
     """
     check_input_schema(tool, schema)
-    nothing_else: Registry[Any] = Registry()
-    validator = Draft202012Validator(dict(schema), registry=nothing_else)
+    validator = _validator(schema)
 
     def check(arguments: Mapping[str, Any]) -> None:
         errors = list(validator.iter_errors(dict(arguments)))
@@ -71,7 +63,41 @@ def checker(tool: str, schema: Mapping[str, Any]) -> Check:
     return check
 
 
-def _check_references(tool: str, schema: Mapping[str, Any]) -> None:
+def output_checker(tool: str, schema: Mapping[str, Any]) -> Check:
+    """Make the check of a tool's results.
+
+    Raises:
+        PluginContractError: The schema cannot be used.
+    """
+    _check_schema(f"The output schema of its tool {tool!r}", schema)
+    validator = _validator(schema)
+
+    def check(result: Mapping[str, Any]) -> None:
+        error = best_match(validator.iter_errors(result))
+        if error is not None:
+            raise OutputError(f"It returned what its output schema forbids: {_sentence(error)}")
+
+    return check
+
+
+def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    nothing_else: Registry[Any] = Registry()
+    return Draft202012Validator(dict(schema), registry=nothing_else)
+
+
+def _check_schema(what: str, schema: Mapping[str, Any]) -> None:
+    """Make sure that a schema is JSON Schema of an object, and holds all that it refers to."""
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as exc:
+        hint = "Write JSON Schema 2020-12"
+        raise PluginContractError(f"{what} is no JSON Schema: {exc.message}", hint=hint) from exc
+    if schema.get("type") != "object":
+        raise PluginContractError(f"{what} is not of type 'object'", hint='Add "type": "object"')
+    _check_references(what, schema)
+
+
+def _check_references(what: str, schema: Mapping[str, Any]) -> None:
     whole = Resource.from_contents(dict(schema), default_specification=DRAFT202012)
     uri = whole.id() or ""
     registry: Registry[Any] = Registry().with_resource(uri, whole).crawl()
@@ -80,8 +106,10 @@ def _check_references(tool: str, schema: Mapping[str, Any]) -> None:
         try:
             resolver.lookup(reference)
         except Unresolvable as exc:
-            problem = f"refers to {reference!r}, which it does not hold"
-            raise _unusable(tool, problem, "Put what it refers to under $defs") from exc
+            raise PluginContractError(
+                f"{what} refers to {reference!r}, which it does not hold",
+                hint="Put what it refers to under $defs",
+            ) from exc
 
 
 def _references(schema: Any) -> Iterator[str]:
@@ -94,10 +122,6 @@ def _references(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list | tuple):
         for value in schema:
             yield from _references(value)
-
-
-def _unusable(tool: str, problem: str, hint: str) -> PluginContractError:
-    return PluginContractError(f"The input schema of its tool {tool!r} {problem}", hint=hint)
 
 
 def _sentence(error: ValidationError) -> str:

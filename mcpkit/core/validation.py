@@ -81,6 +81,8 @@ def build_catalogue(
     skills: list[Skill] = []
     completer: Completer | None = None
     for declaration in declarations:
+        if not _is_enabled(declaration, record.settings):
+            continue
         if isinstance(declaration, CompletionDeclaration):
             if completer is not None:
                 raise PluginContractError(
@@ -106,6 +108,28 @@ def build_catalogue(
         middleware=tuple(_contributed(record, "mcpkit_middleware", Callable)),
         transports=tuple(_contributed(record, "mcpkit_transports", Transport)),
     )
+
+
+def _is_enabled(declaration: Any, settings: Any) -> bool:
+    """Whether a component is served, as it says itself.
+
+    Raises:
+        PluginContractError: Its `enabled` raised, or is no bool.
+    """
+    enabled = getattr(declaration, "enabled", True)
+    try:
+        answer = enabled(settings) if callable(enabled) else enabled
+    except Exception as exc:  # plugin code: anything may come
+        raise PluginContractError(
+            f"Whether {declaration.name!r} is enabled cannot be told: {reason_of(exc)}",
+            hint="Pass enabled= a bool, or a function of the plugin's settings",
+        ) from exc
+    if not isinstance(answer, bool):
+        raise PluginContractError(
+            f"Whether {declaration.name!r} is enabled is no bool, but {type(answer).__name__}",
+            hint="Pass enabled= a bool, or a function of the plugin's settings that returns one",
+        )
+    return answer
 
 
 def _contributed(record: PluginRecord, hook: str, kind: Any) -> list[Any]:

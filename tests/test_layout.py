@@ -82,7 +82,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(["settings", "settings.files"]),
     frozenset(
         [
-            "contributions",
+            "clients",
             "logs",
             "middleware",
             "plan",
@@ -93,14 +93,12 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.api_keys",
             "transports.http_connections",
             "transports.names",
-            "transports.sessions",
             "transports.tls",
         ]
     ),
     frozenset(
         [
-            "calls",
-            "components",
+            "contributions",
             "draining",
             "loop_watch",
             "settings.describing",
@@ -111,12 +109,25 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.access_log",
             "transports.cors",
             "transports.http_protocol",
-            "transports.legacy",
             "transports.modern",
+            "transports.sessions",
+            "watchdog",
+        ]
+    ),
+    frozenset(
+        [
+            "calls",
+            "components",
+            "jobs",
+            "settings.template",
+            "settings.trust",
+            "tasks.failover",
+            "transports.http_listener",
+            "transports.legacy",
+            "transports.lines",
             "transports.probes",
             "transports.sse",
             "transports.websocket",
-            "watchdog",
         ]
     ),
     frozenset(
@@ -124,16 +135,13 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adopted",
             "extensions.apps",
             "handlers",
-            "jobs",
             "options",
-            "settings.template",
-            "settings.trust",
+            "settings.sources",
             "status",
-            "tasks.failover",
             "transports.guard",
-            "transports.http_listener",
-            "transports.lines",
+            "transports.stdio",
             "transports.streamable_http",
+            "transports.unix",
             "wire",
         ]
     ),
@@ -148,11 +156,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "pending",
             "registry",
             "sdk_requests",
-            "settings.sources",
             "tasks.jobs",
             "transports.http",
-            "transports.stdio",
-            "transports.unix",
             "written",
         ]
     ),

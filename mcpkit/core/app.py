@@ -23,6 +23,7 @@ from mcpkit.core.activation import Activator, Retire
 from mcpkit.core.calls import Caller
 from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.changes import Changes
+from mcpkit.core.clients import Clients
 from mcpkit.core.components import ComponentKind
 from mcpkit.core.composition import Composition
 from mcpkit.core.contributions import Transport
@@ -165,6 +166,7 @@ class App:
                     yield Running(
                         server=server, settings=self.settings, gate=gate, listen=listen,
                         records=self.records, health=HealthChecks(lifespans.states),
+                        clients=Clients(self.settings.http),
                     )  # fmt: skip
                     attempts.cancel_scope.cancel()
 

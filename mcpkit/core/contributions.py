@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # only for annotations: a plugin is imported without the SDK'
     from pydantic import BaseModel
     from starlette.routing import BaseRoute
 
+    from mcpkit.core.clients import Clients
     from mcpkit.core.settings import Settings
 
 CallKind = Literal["tool", "resource", "prompt", "completion", "method"]
@@ -117,6 +118,11 @@ class Endpoint(Protocol):
     @property
     def settings(self) -> Settings:
         """The server's settings; network transports read `http` and `auth`."""
+        ...
+
+    @property
+    def clients(self) -> Clients:
+        """What each client of the network transports uses."""
         ...
 
     @property

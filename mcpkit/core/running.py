@@ -12,6 +12,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import ListenHandler
 from mcp.shared.message import SessionMessage
 
+from mcpkit.core.clients import Clients
 from mcpkit.core.draining import CountedReceive, CountedSend, Unanswered
 from mcpkit.core.errors import MCPKitError
 from mcpkit.core.health import Answer, HealthChecks
@@ -35,6 +36,7 @@ class Running:
         listen: Open subscriptions of the modern protocol.
         records: Every plugin with its status.
         health: Asks plugins how they are.
+        clients: What each client of the network transports uses.
     """
 
     server: Server[Any]
@@ -43,6 +45,7 @@ class Running:
     listen: ListenHandler
     records: Sequence[PluginRecord]
     health: HealthChecks
+    clients: Clients
 
     @property
     def in_flight(self) -> int:

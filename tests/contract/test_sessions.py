@@ -326,11 +326,15 @@ async def test_an_idle_session_ends_and_a_busy_one_does_not(served: ServerProces
 
 async def test_there_are_no_more_sessions_than_allowed(serve: Serve) -> None:
     server = serve("--transport", "streamable-http", "--port", "0", "--set", "http.max_sessions=1")
-    async with session(server.url()), httpx2.AsyncClient(headers=ACCEPT) as http:
-        refused = await http.post(server.url(), json=initialize("2025-11-25"))
+    listen = {"Accept": "text/event-stream"}
+    async with session(server.url()) as idle, httpx2.AsyncClient(headers=ACCEPT) as http:
+        async with session(server.url()) as busy, busy.stream("GET", PATH, headers=listen):
+            refused = await http.post(server.url(), json=initialize("2025-11-25"))
+        gone = await idle.post(PATH, json=request("ping"))
     async with session(server.url()) as http:
         again = await http.post(PATH, json=request("ping"))
 
+    assert gone.status_code == 404  # it made room
     assert refused.status_code == 503
     assert again.status_code == 200
 

@@ -181,10 +181,13 @@ async def test_a_server_that_stops_says_when_another_is_there(plugin: Plugin) ->
 
 
 async def test_too_many_sessions_are_told_when_to_come_back(plugin: Plugin) -> None:
-    async with serving(plugin, max_sessions=1) as (_, client):
-        await initialize(client)
-        refused = await initialize(client)
+    async with serving(plugin, max_sessions=1) as (running, client):
+        with running.clients.connected("another") as place:
+            assert place is not None
+            refused = await initialize(client)
+        welcome = await initialize(client)
 
+    assert welcome.status_code == 200
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "10"
     assert refused.json()["error"]["code"] == 503

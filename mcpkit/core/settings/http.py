@@ -67,7 +67,17 @@ class HttpSettings(Section):
     session_idle_timeout: float = Field(
         1800, gt=0, description="Seconds until an idle session of the 2025 protocols is closed"
     )
-    max_sessions: int = Field(10_000, ge=1, description="Most open sessions of the 2025 protocols")
+    max_sessions: int = Field(
+        10_000,
+        ge=1,
+        description="Most open sessions of the 2025 protocols, SSE streams and WebSockets; above "
+        "it idle sessions are ended, else the answer is 503",
+    )
+    max_sessions_per_client: int = Field(
+        1000,
+        ge=1,
+        description="Most of them of one API key, or without keys of one address",
+    )
     max_header_size: int = Field(
         64 * 1024, ge=1024, description="Largest header of a request with its URL, in bytes"
     )

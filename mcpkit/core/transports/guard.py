@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from reprlib import Repr
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcpkit.core.settings import AuthSettings, HttpSettings
@@ -21,6 +21,7 @@ from mcpkit.core.transports.cors import Cors
 from mcpkit.core.transports.names import allowed_hosts, allowed_origins
 from mcpkit.core.transports.principals import peer_of
 from mcpkit.core.transports.probes import PATHS
+from mcpkit.core.transports.responses import refuse
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +134,3 @@ def _credential(fields: Mapping[bytes, bytes]) -> bytes:
     if scheme.lower() == b"bearer":
         return value.strip()
     return fields.get(b"x-api-key", b"")
-
-
-def refuse(status: int, problem: str, hint: str) -> Response:
-    """Make the answer to a refused request; to a WebSocket it refuses the handshake."""
-    return JSONResponse({"error": problem, "hint": hint}, status_code=status)

@@ -29,6 +29,7 @@ if sys.platform != "win32":
 logger = logging.getLogger(__name__)
 
 LOGGERS = (
+    "mcpkit.core.clients",
     "mcpkit.core.health",
     "mcpkit.core.transports.guard",
     "mcpkit.core.transports.http_connections",

@@ -9,20 +9,17 @@ from typing import Any
 import mcp_types as types
 from anyio.abc import TaskGroup
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, authorization_context
-from mcp.server.lowlevel import Server
 from mcp_types.jsonrpc import HEADER_MISMATCH
 from starlette.types import Receive, Scope, Send
 
+from mcpkit.core.contributions import Endpoint
 from mcpkit.core.errors import RETRY_AFTER
-from mcpkit.core.settings import HttpSettings
 from mcpkit.core.transports.bodies import Posted, reject, reject_unaccepted, reject_with
-from mcpkit.core.transports.responses import Company, accepted, answer, fields_of
+from mcpkit.core.transports.principals import principal_of
+from mcpkit.core.transports.responses import SESSION_WAIT, Company, accepted, answer, fields_of
 from mcpkit.core.transports.sessions import Session
 
 logger = logging.getLogger(__name__)
-
-SESSION_WAIT = 10
-"""Seconds after which a client may try again to open a session."""
 
 SESSION = "mcp-session-id"
 """The header field that names a session."""
@@ -32,26 +29,19 @@ class LegacyRequests:
     """Answers the requests of the 2025 protocols.
 
     Args:
-        server: The SDK server that answers.
+        endpoint: The server that answers.
         state: What its lifespan yielded.
         company: Looks after requests that last.
         tasks: Where sessions live.
-        settings: Of the transport.
     """
 
-    def __init__(
-        self,
-        server: Server[Any],
-        state: Any,
-        company: Company,
-        tasks: TaskGroup,
-        settings: HttpSettings,
-    ) -> None:
-        self._server = server
+    def __init__(self, endpoint: Endpoint, state: Any, company: Company, tasks: TaskGroup) -> None:
+        self._server = endpoint.server
+        self._clients = endpoint.clients
+        self._settings = endpoint.settings
         self._state = state
         self._company = company
         self._tasks = tasks
-        self._settings = settings
         self._sessions: dict[str, Session] = {}
 
     async def post(self, scope: Scope, receive: Receive, send: Send, posted: Posted) -> None:
@@ -61,7 +51,7 @@ class LegacyRequests:
         if isinstance(request, types.JSONRPCRequest) and _is_modern(request):
             text = "The header MCP-Protocol-Version does not match the protocol version in _meta"
             await reject(send, 400, HEADER_MISMATCH, text, request.id)
-        elif is_request and not posted.is_answerable(json_only=self._settings.json_response):
+        elif is_request and not posted.is_answerable(json_only=self._settings.http.json_response):
             await reject_unaccepted(send, posted)
         elif SESSION not in posted.fields:
             await self._open(scope, receive, send, posted)
@@ -112,13 +102,13 @@ class LegacyRequests:
         if not isinstance(request, types.JSONRPCRequest) or request.method != "initialize":
             await self._find(scope, send, posted.fields)
             return
-        if len(self._sessions) >= self._settings.max_sessions:
-            logger.warning("Refusing a session: %d are open", len(self._sessions))
-            wait = {RETRY_AFTER: SESSION_WAIT}
-            error = types.ErrorData(code=503, message="Too many open sessions", data=wait)
+        place = self._clients.enter(principal_of(scope))
+        if place is None:
+            text = "Too many open sessions: end another one with DELETE, or try again later"
+            error = types.ErrorData(code=503, message=text, data={RETRY_AFTER: SESSION_WAIT})
             await reject_with(send, 503, error, request.id)
             return
-        session = Session(_owner(scope), self._settings, self._company)
+        session = Session(_owner(scope), place, self._settings, self._company)
         self._sessions[session.name] = session
         self._tasks.start_soon(self._run, session)
         answered = None
@@ -136,6 +126,7 @@ class LegacyRequests:
             logger.exception("A session failed")
         finally:
             self._sessions.pop(session.name, None)
+            self._clients.leave(session.place)
 
 
 def _owner(scope: Scope) -> Any:

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import anyio
 import mcp_types as types
 from anyio.lowlevel import checkpoint
+from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from mcpkit.core.errors import RETRY_AFTER
@@ -35,6 +36,9 @@ MOST_SECONDS = 7 * 24 * 3600.0
 
 PIECE = 128 * 1024
 """Bytes of a long message that are sent at a time, so that other clients are served between."""
+
+SESSION_WAIT = 10
+"""Seconds after which a client may try again to open a session."""
 
 FRAME: Final = (b"event: message\r\ndata: ", b"\r\n\r\n")
 """The bytes before and after the JSON of one event."""
@@ -73,6 +77,19 @@ async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header]
     start = {"type": "http.response.start", "status": status, "headers": [*kind, length, *headers]}
     await send(start)
     await send({"type": "http.response.body", "body": body})
+
+
+def refuse(
+    status: int, problem: str, hint: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Make the answer to a refused request; to a WebSocket it refuses the handshake."""
+    return JSONResponse({"error": problem, "hint": hint}, status_code=status, headers=headers)
+
+
+def crowded() -> JSONResponse:
+    """Make the answer to a client for whose session there is no room."""
+    hint = "Close another one, or try again later"
+    return refuse(503, "Too many open sessions", hint, {"Retry-After": str(SESSION_WAIT)})
 
 
 def fields_of(scope: Scope) -> dict[str, str]:

@@ -25,8 +25,9 @@ from mcp_types.jsonrpc import CONNECTION_CLOSED
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from mcpkit.core.clients import Place
 from mcpkit.core.encoding import encode
-from mcpkit.core.settings import HttpSettings
+from mcpkit.core.settings import Settings
 from mcpkit.core.transports.bodies import Posted, reject
 from mcpkit.core.transports.channels import Inbox, Outbox
 from mcpkit.core.transports.events import EventLog
@@ -51,24 +52,31 @@ class Session:
 
     Args:
         owner: Whose session it is; None where nobody is known.
-        settings: Of the transport.
+        place: Its place among the sessions of all clients.
+        settings: Of the server.
         company: Looks after requests that last.
     """
 
     def __init__(
-        self, owner: AuthorizationContext | None, settings: HttpSettings, company: Company
+        self,
+        owner: AuthorizationContext | None,
+        place: Place,
+        settings: Settings,
+        company: Company,
     ) -> None:
         self.name = token_hex(16)
         self.owner = owner
-        self._settings = settings
+        self.place = place
+        place.end = self.end
+        self._settings = settings.http
         self._company = company
         self._headers = [(b"mcp-session-id", self.name.encode())]
-        self._log = EventLog(settings.resumable_events) if settings.resumable_events else None
+        kept = self._settings.resumable_events
+        self._log = EventLog(kept) if kept else None
         self._streams: dict[str, Stream] = {}
         self._unasked = Stream(UNASKED, self._log)
         self._inbox = Inbox()
         self._life = anyio.CancelScope()
-        self._in_use = 0
 
     async def run(self, server: Server[Any], state: Any) -> None:
         """Answer until the session is ended, or nobody has used it for long."""
@@ -96,13 +104,12 @@ class Session:
     @contextmanager
     def used(self) -> Iterator[None]:
         """Keep it from ending because nobody uses it."""
-        self._in_use += 1
         self._life.deadline = math.inf
+        self.place.use()
         try:
             yield
         finally:
-            self._in_use -= 1
-            if not self._in_use:
+            if self.place.release():
                 self._life.deadline = anyio.current_time() + self._settings.session_idle_timeout
 
     async def post(

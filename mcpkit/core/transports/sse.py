@@ -11,6 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.bodies import CheckedBodies
+from mcpkit.core.transports.principals import principal_of
+from mcpkit.core.transports.responses import crowded
 
 
 class _Stream:
@@ -21,12 +23,16 @@ class _Stream:
         self._transport = transport
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with (
-            self._transport.connect_sse(scope, receive, send) as (read, write),
-            read,
-            write,
-        ):
-            await self._endpoint.serve_stream(read, write)
+        with self._endpoint.clients.connected(principal_of(scope)) as place:
+            if place is None:
+                await crowded()(scope, receive, send)
+                return
+            async with (
+                self._transport.connect_sse(scope, receive, send) as (read, write),
+                read,
+                write,
+            ):
+                await self._endpoint.serve_stream(read, write)
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
     async with server.lifespan(server) as state, anyio.create_task_group() as tasks:
         tasks.start_soon(company.run)
         modern = ModernRequests(server, state, company, json_response=settings.json_response)
-        legacy = LegacyRequests(server, state, company, tasks, settings)
+        legacy = LegacyRequests(endpoint, state, company, tasks)
         yield [Route(settings.path, StreamableHttp(modern, legacy))]
         tasks.cancel_scope.cancel()
 

@@ -18,6 +18,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.messages import read_message, write_message
+from mcpkit.core.transports.principals import principal_of
+from mcpkit.core.transports.responses import crowded
 
 SUBPROTOCOL = "mcp"
 
@@ -37,7 +39,11 @@ async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
     """The one path that WebSocket clients connect to."""
 
     async def connect(websocket: WebSocket) -> None:
-        await _serve(endpoint, websocket)
+        with endpoint.clients.connected(principal_of(websocket.scope)) as place:
+            if place is None:
+                await websocket.send_denial_response(crowded())
+            else:
+                await _serve(endpoint, websocket)
 
     yield [WebSocketRoute(endpoint.settings.http.websocket_path, connect)]
 

@@ -1,0 +1,159 @@
+"""Clients of the network transports, and what each of them uses.
+
+A client is the holder of one API key, or else one network address. Its sessions count, whatever the
+transport: sessions of the 2025 protocols over HTTP, SSE streams and WebSockets. Where there are too
+many, one that nobody is connected to is ended to make room.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from mcpkit.core.settings import HttpSettings
+
+logger = logging.getLogger(__name__)
+
+ENDED = "an idle one was ended"
+REFUSED = "refused one more"
+"""What was done when there were too many sessions."""
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """One client.
+
+    Attributes:
+        name: As `mcpkit.core.transports.principals.principal_of` spells it.
+        sessions: How many are open.
+        idle: Those that nobody is connected to, the one that is idle for longest first.
+    """
+
+    name: str
+    sessions: int = 0
+    idle: dict[Place, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """The place of one session among those of all clients.
+
+    Attributes:
+        client: Whose session it is.
+        end: Ends the session; None if somebody is always connected to it.
+        uses: How many connections use it now.
+        is_open: Whether it counts.
+    """
+
+    client: Client
+    end: Callable[[], None] | None = None
+    uses: int = 0
+    is_open: bool = True
+
+    def use(self) -> None:
+        """Note that somebody is connected to it: it is not ended to make room."""
+        self.uses += 1
+        self.client.idle.pop(self, None)
+
+    def release(self) -> bool:
+        """Note that somebody is gone; True if nobody is left."""
+        self.uses -= 1
+        if not self.uses and self.is_open:
+            self.client.idle[self] = None
+        return not self.uses
+
+
+class Clients:
+    """All clients.
+
+    Args:
+        settings: How much they may use.
+    """
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        self._clients: dict[str, Client] = {}
+        self._sessions = 0
+
+    def enter(self, name: str) -> Place | None:
+        """Count a session that begins; an idle one is ended to make room.
+
+        Args:
+            name: Of the client.
+
+        Returns:
+            Its place; None if there is no room.
+        """
+        client = self._clients.get(name) or Client(name)
+        if not (self._has_share(client) and self._has_room()):
+            return None
+        self._clients[name] = client  # it may have gone with its last session
+        client.sessions += 1
+        self._sessions += 1
+        return Place(client)
+
+    def leave(self, place: Place) -> None:
+        """Count a session no more; a second time does nothing."""
+        client = place.client
+        if not place.is_open:
+            return
+        place.is_open = False
+        client.idle.pop(place, None)
+        client.sessions -= 1
+        self._sessions -= 1
+        if not client.sessions:
+            del self._clients[client.name]
+
+    @contextmanager
+    def connected(self, name: str) -> Iterator[Place | None]:
+        """Count a session that lasts as long as its connection; None if there is no room."""
+        place = self.enter(name)
+        try:
+            yield place
+        finally:
+            if place is not None:
+                self.leave(place)
+
+    def _has_share(self, client: Client) -> bool:
+        """Whether a client may have one more session."""
+        most = self._settings.max_sessions_per_client
+        if client.sessions < most:
+            return True
+        is_evicted = self._evict(client)
+        logger.warning(
+            "%s has %d sessions, as many as http.max_sessions_per_client allows: %s",
+            client.name,
+            most,
+            ENDED if is_evicted else REFUSED,
+        )
+        return is_evicted
+
+    def _has_room(self) -> bool:
+        """Whether there may be one more session of any client."""
+        most = self._settings.max_sessions
+        if self._sessions < most:
+            return True
+        crowded = max(
+            (client for client in self._clients.values() if client.idle),
+            key=lambda client: client.sessions,
+            default=None,
+        )
+        is_evicted = crowded is not None and self._evict(crowded)
+        logger.warning(
+            "%d sessions are open, as many as http.max_sessions allows: %s",
+            most,
+            ENDED if is_evicted else REFUSED,
+        )
+        return is_evicted
+
+    def _evict(self, client: Client) -> bool:
+        """End the session of a client that is idle for longest; False if none is."""
+        place = next(iter(client.idle), None)
+        if place is None:
+            return False
+        self.leave(place)
+        if place.end is not None:
+            place.end()
+        return True

@@ -1,0 +1,68 @@
+"""Clients: nobody takes the sessions that others need."""
+
+from mcpkit.core.clients import Clients, Place
+from mcpkit.core.settings import HttpSettings
+
+
+def clients(**settings: int) -> Clients:
+    return Clients(HttpSettings.model_validate(settings))
+
+
+def opened(all_clients: Clients, name: str, ended: list[str], *, idle: bool = True) -> Place:
+    """Enter a session that tells when it is ended."""
+    place = all_clients.enter(name)
+    assert place is not None
+    place.end = lambda: ended.append(name)
+    place.use()
+    if idle:
+        place.release()
+    return place
+
+
+def test_a_client_with_too_many_sessions_loses_the_one_that_is_idle_for_longest() -> None:
+    ended: list[str] = []
+    known = clients(max_sessions_per_client=2)
+    oldest, other = opened(known, "a", ended), opened(known, "a", ended)
+    oldest.use()
+    oldest.release()
+
+    third = known.enter("a")
+
+    assert third is not None
+    assert ended == ["a"]
+    assert (oldest.is_open, other.is_open) == (True, False)
+
+
+def test_a_session_that_is_used_is_not_ended_and_one_more_is_refused() -> None:
+    ended: list[str] = []
+    known = clients(max_sessions_per_client=1, max_sessions=2)
+    opened(known, "a", ended, idle=False)
+
+    assert known.enter("a") is None
+    assert known.enter("b") is not None
+    assert known.enter("c") is None
+    assert ended == []
+
+
+def test_when_all_are_too_many_the_client_with_the_most_makes_room() -> None:
+    ended: list[str] = []
+    known = clients(max_sessions=4)
+    opened(known, "small", ended)
+    for _ in range(3):
+        opened(known, "large", ended)
+
+    assert known.enter("new") is not None
+    assert ended == ["large"]
+
+
+def test_who_leaves_makes_room_once() -> None:
+    known = clients(max_sessions=2, max_sessions_per_client=1)
+    with known.connected("a") as place:
+        assert place is not None
+        with known.connected("a") as second:
+            assert second is None
+        known.leave(place)
+
+    assert known.enter("a") is not None
+    assert known.enter("b") is not None
+    assert known.enter("c") is None

@@ -29,11 +29,15 @@ class Client:
         name: As `mcpkit.core.transports.principals.principal_of` spells it.
         sessions: How many are open.
         idle: Those that nobody is connected to, the one that is idle for longest first.
+        requests: How many requests are in flight in all of them.
+        most_requests: How many there may be.
     """
 
     name: str
+    most_requests: int
     sessions: int = 0
     idle: dict[Place, None] = field(default_factory=dict)
+    requests: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -44,12 +48,14 @@ class Place:
         client: Whose session it is.
         end: Ends the session; None if somebody is always connected to it.
         uses: How many connections use it now.
+        requests: How many of its requests are in flight.
         is_open: Whether it counts.
     """
 
     client: Client
     end: Callable[[], None] | None = None
     uses: int = 0
+    requests: int = 0
     is_open: bool = True
 
     def use(self) -> None:
@@ -63,6 +69,58 @@ class Place:
         if not self.uses and self.is_open:
             self.client.idle[self] = None
         return not self.uses
+
+    def count(self, change: int) -> None:
+        """Note that requests of it begin, or end."""
+        self.requests += change
+        if self.is_open:
+            self.client.requests += change
+
+
+class RequestLimit:
+    """Limit of the requests in flight on one connection, or in one session.
+
+    Args:
+        most: How many there may be.
+        place: Of the session; None if it is no client of the network.
+    """
+
+    def __init__(self, most: int, place: Place | None = None) -> None:
+        self._most = most
+        self._place = place
+        self._count = 0
+        self._is_told = False
+
+    def take(self) -> bool:
+        """Count one more request; False if there are too many."""
+        client = self._place.client if self._place is not None else None
+        if self._count >= self._most:
+            self._tell("A session", self._most, "calls.limit_per_connection")
+            return False
+        if client is not None and client.requests >= client.most_requests:
+            self._tell(client.name, client.most_requests, "http.max_requests_per_client")
+            return False
+        self._change(1)
+        return True
+
+    def give(self) -> None:
+        """Count one less."""
+        self._change(-1)
+
+    def _change(self, change: int) -> None:
+        self._count += change
+        if self._place is not None:
+            self._place.count(change)
+
+    def _tell(self, who: str, most: int, setting: str) -> None:
+        if not self._is_told:
+            self._is_told = True
+            logger.warning(
+                "%s has %d requests in flight, as many as %s allows: refused one more",
+                who,
+                most,
+                setting,
+            )
 
 
 class Clients:
@@ -86,7 +144,7 @@ class Clients:
         Returns:
             Its place; None if there is no room.
         """
-        client = self._clients.get(name) or Client(name)
+        client = self._clients.get(name) or Client(name, self._settings.max_requests_per_client)
         if not (self._has_share(client) and self._has_room()):
             return None
         self._clients[name] = client  # it may have gone with its last session
@@ -101,6 +159,7 @@ class Clients:
             return
         place.is_open = False
         client.idle.pop(place, None)
+        client.requests -= place.requests
         client.sessions -= 1
         self._sessions -= 1
         if not client.sessions:

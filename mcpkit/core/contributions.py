@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # only for annotations: a plugin is imported without the SDK'
     from pydantic import BaseModel
     from starlette.routing import BaseRoute
 
-    from mcpkit.core.clients import Clients
+    from mcpkit.core.clients import Clients, Place
     from mcpkit.core.settings import Settings
 
 CallKind = Literal["tool", "resource", "prompt", "completion", "method"]
@@ -134,10 +134,16 @@ class Endpoint(Protocol):
         self,
         read: ObjectReceiveStream[SessionMessage | Exception],
         write: ObjectSendStream[SessionMessage],
+        place: Place | None = None,
     ) -> None:
         """Serve one connection in the era its client opens with, until it closes.
 
         When the server stops, calls in flight are finished first, then the connection is closed.
+
+        Args:
+            read: Gives the messages of the client.
+            write: Takes those of the server.
+            place: Of the session among those of all clients; None if it does not count.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Draining: know which requests of one connection are unanswered, so that it closes after them."""
+"""Requests in flight on one connection: they have a limit, and it closes when all are answered."""
 
 from __future__ import annotations
 
@@ -10,48 +10,85 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp.shared.dispatcher import as_request_id, coerce_request_id
 from mcp.shared.message import SessionMessage
 
+from mcpkit.core.clients import RequestLimit
 from mcpkit.core.middleware import LISTEN
+from mcpkit.core.transports.messages import busy, taken
 
 CANCELLED = "notifications/cancelled"
 """Notification by which a client gives up a request."""
 
 
 class Unanswered:
-    """The requests of one connection that are not answered yet; subscriptions do not count."""
+    """The requests of one connection that are not answered yet.
 
-    def __init__(self) -> None:
-        self._ids: set[types.RequestId] = set()
-        self._none = anyio.Event()
-        self._none.set()
+    Args:
+        limit: Of their number; None for no limit.
+    """
 
-    def asked(self, message: SessionMessage | Exception) -> None:
-        """Note what came in; a request that its client cancels is not answered."""
+    def __init__(self, limit: RequestLimit | None = None) -> None:
+        self._limit = limit
+        self._ids: dict[types.RequestId, bool] = {}
+        """Whether each is a subscription: that is not waited for."""
+        self._open = 0
+        self._settled = anyio.Event()
+
+    def asked(self, message: SessionMessage | Exception) -> types.JSONRPCError | None:
+        """Note what came in; a request that its client cancels is not answered.
+
+        Returns:
+            The answer to a request that is refused: too many are in flight, or its id is taken.
+        """
         if not isinstance(message, SessionMessage):
-            return
+            return None
         item = message.message
-        if isinstance(item, types.JSONRPCRequest) and item.method != LISTEN:
-            if not self._ids:
-                self._none = anyio.Event()
-            self._ids.add(item.id)
-        elif isinstance(item, types.JSONRPCNotification) and item.method == CANCELLED:
+        if isinstance(item, types.JSONRPCRequest):
+            return self._add(item)
+        if isinstance(item, types.JSONRPCNotification) and item.method == CANCELLED:
             cancelled = as_request_id((item.params or {}).get("requestId"))
             if cancelled is not None:
-                self._settle(*(kept for kept in self._ids if _is_same(kept, cancelled)))
+                for kept in [kept for kept in self._ids if _is_same(kept, cancelled)]:
+                    self._settle(kept)
+        return None
 
     def answered(self, message: SessionMessage) -> None:
         """Note what went out."""
-        if isinstance(message.message, types.JSONRPCResponse | types.JSONRPCError):
-            self._settle(message.message.id)
+        item = message.message
+        if isinstance(item, types.JSONRPCResponse | types.JSONRPCError) and item.id is not None:
+            self._settle(item.id)
 
-    def _settle(self, *request_ids: types.RequestId | None) -> None:
-        self._ids.difference_update(request_ids)
-        if not self._ids:
-            self._none.set()
+    def _add(self, request: types.JSONRPCRequest) -> types.JSONRPCError | None:
+        if request.id in self._ids:
+            return taken(request.id)
+        if self._limit is not None and not self._limit.take():
+            return busy(request.id)
+        is_subscription = request.method == LISTEN
+        self._ids[request.id] = is_subscription
+        self._open += not is_subscription
+        return None
+
+    def _settle(self, request_id: types.RequestId) -> None:
+        is_subscription = self._ids.pop(request_id, None)
+        if is_subscription is None:
+            return
+        self._open -= not is_subscription
+        if self._limit is not None:
+            self._limit.give()
+        self._settled.set()
 
     async def wait(self) -> None:
-        """Return when everything is answered."""
-        while self._ids:
-            await self._none.wait()
+        """Return when everything is answered but subscriptions, which do not end by themselves."""
+        while self._open:
+            await self._change()
+
+    async def below(self, count: int) -> None:
+        """Return when fewer than so many are left, subscriptions included."""
+        while len(self._ids) >= count:
+            await self._change()
+
+    async def _change(self) -> None:
+        if self._settled.is_set():
+            self._settled = anyio.Event()
+        await self._settled.wait()
 
 
 def _is_same(one: types.RequestId, other: types.RequestId) -> bool:
@@ -60,17 +97,33 @@ def _is_same(one: types.RequestId, other: types.RequestId) -> bool:
 
 
 class CountedReceive(ObjectReceiveStream[SessionMessage | Exception]):
-    """The read side of a connection, counted."""
+    """The read side of a connection, counted.
 
-    def __init__(self, stream: Any, unanswered: Unanswered) -> None:
+    Args:
+        stream: Gives the messages of the client.
+        unanswered: Counts them.
+        write: Takes the answers to requests that are refused.
+    """
+
+    def __init__(self, stream: Any, unanswered: Unanswered, write: Any) -> None:
         self._stream = stream
         self._unanswered = unanswered
+        self._write = write
 
     async def receive(self) -> SessionMessage | Exception:
-        """Receive a message and note it."""
-        message: SessionMessage | Exception = await self._stream.receive()
-        self._unanswered.asked(message)
-        return message
+        """Receive a message that is not refused."""
+        while True:
+            message: SessionMessage | Exception = await self._stream.receive()
+            refusal = self._unanswered.asked(message)
+            if refusal is None:
+                return message
+            await self._refuse(refusal)
+
+    async def _refuse(self, refusal: types.JSONRPCError) -> None:
+        try:
+            await self._write.send(SessionMessage(refusal))
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
+            raise anyio.EndOfStream from exc  # nobody reads any more
 
     async def aclose(self) -> None:
         """Close the stream."""

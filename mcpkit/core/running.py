@@ -12,7 +12,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import ListenHandler
 from mcp.shared.message import SessionMessage
 
-from mcpkit.core.clients import Clients
+from mcpkit.core.clients import Clients, Place, RequestLimit
 from mcpkit.core.draining import CountedReceive, CountedSend, Unanswered
 from mcpkit.core.errors import MCPKitError
 from mcpkit.core.health import Answer, HealthChecks
@@ -56,17 +56,24 @@ class Running:
         self,
         read: ObjectReceiveStream[SessionMessage | Exception],
         write: ObjectSendStream[SessionMessage],
+        place: Place | None = None,
     ) -> None:
         """Serve one connection in the era its client opens with, until it closes.
 
         When the server stops, calls in flight are finished first, then the connection is closed.
+
+        Args:
+            read: Gives the messages of the client.
+            write: Takes those of the server.
+            place: Of the session among those of all clients; None if it does not count.
         """
-        unanswered = Unanswered()
+        limit = RequestLimit(self.settings.calls.limit_per_connection, place)
+        unanswered = Unanswered(limit)
         options = self.server.create_initialization_options()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._close_when_drained, unanswered, tasks.cancel_scope)
             await self.server.run(
-                CountedReceive(read, unanswered), CountedSend(write, unanswered), options
+                CountedReceive(read, unanswered, write), CountedSend(write, unanswered), options
             )
             tasks.cancel_scope.cancel()
 

@@ -13,18 +13,22 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import ServerProcess, environment, start_server
 from tests.contract.raw_http import INITIALIZE
-from tests.contract.wires import JSON
+from tests.contract.wires import JSON, WebSocket, event_stream
 
 pytestmark = pytest.mark.contract
 
 NETWORK = ("-t", "streamable-http", "-t", "sse", "-t", "websocket", "--port", "0")
-KEYS = {"ann": "a" * 20, "bob": "b" * 20}
+KEYS = {"ann": "a" * 20, "bob": "b" * 20, "eve": "e" * 20}
 
 
 @pytest.fixture(scope="module")
 def narrow(test_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with little room for each client."""
-    limits = {"http.max_sessions_per_client": 3}
+    limits = {
+        "http.max_sessions_per_client": 3,
+        "http.max_requests_per_client": 5,
+        "calls.limit_per_connection": 4,
+    }
     arguments = [part for item in limits.items() for part in ("--set", "{}={}".format(*item))]
     env = environment(test_plugins, {"MCPKIT_AUTH__API_KEYS": json.dumps(KEYS)})
     server = start_server((*NETWORK, *arguments), env, tmp_path_factory.mktemp("narrow"))
@@ -81,3 +85,80 @@ def test_sessions_of_every_transport_count_for_the_client_that_has_them(
     assert (session.status_code, session.json()["error"]["code"]) == (503, 503)
     assert other.status_code == 200
     narrow.wait_for("client:ann has 3 sessions, as many as http.max_sessions_per_client allows")
+
+
+def wait(number: int | str, seconds: float = 30) -> dict[str, Any]:
+    params = {"name": "conversation_wait", "arguments": {"seconds": seconds}}
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+
+
+def cancel(number: int) -> dict[str, Any]:
+    params = {"requestId": number}
+    return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+
+
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+@contextlib.contextmanager
+def duplex(server: ServerProcess, transport: str) -> Iterator[Any]:
+    """A connection in both directions that has shaken hands."""
+    with contextlib.ExitStack() as opened:
+        wire: Any
+        if transport == "websocket":
+            wire = WebSocket(opened.enter_context(websocket(server, "ann")))
+        else:
+            stream = event_stream(server.url("sse"), {"X-API-Key": KEYS["ann"]})
+            wire = opened.enter_context(stream)
+        for message in ({**INITIALIZE, "id": "hello"}, INITIALIZED):
+            wire.send(json.dumps(message).encode())
+        assert wire.receive(5)["id"] == "hello"
+        yield wire
+        wire.abort()
+
+
+@pytest.mark.parametrize("transport", ["websocket", "sse"])
+def test_a_connection_with_too_many_calls_is_told_so_and_goes_on(
+    narrow: ServerProcess, transport: str
+) -> None:
+    with duplex(narrow, transport) as wire:
+        for number in range(1, 9):
+            wire.send(json.dumps(wait(number)).encode())
+        refused = [wire.receive(5) for _ in range(4)]
+        wire.send(json.dumps(wait(1)).encode())
+        taken = wire.receive(5)
+        wire.send(json.dumps(cancel(1)).encode())
+        wire.send(json.dumps(PING | {"id": "ping"}).encode())
+        answered = wire.receive(5)
+
+    assert [message["id"] for message in refused] == [5, 6, 7, 8]
+    assert {message["error"]["code"] for message in refused} == {429}
+    assert refused[0]["error"]["data"] == {"retryAfter": 1}
+    assert (taken["id"], taken["error"]["code"]) == (1, -32600)
+    assert (answered["id"], answered["result"]) == ("ping", {})
+    narrow.wait_for("has 4 requests in flight, as many as calls.limit_per_connection allows")
+
+
+def test_calls_of_clients_that_have_gone_count_in_all_sessions_of_one_key(
+    narrow: ServerProcess,
+) -> None:
+    url, gone = narrow.url(), httpx2.Timeout(5, read=0.2)
+    with client_of("eve") as eve, client_of("bob") as bob:
+        names = [say(eve, url, INITIALIZE).headers["mcp-session-id"] for _ in range(2)]
+        foreign = say(bob, url, INITIALIZE).headers["mcp-session-id"]
+        statuses = []
+        for name, number in [(names[0], number) for number in range(5)] + [(names[1], 9)] * 2:
+            message = wait(number)
+            fields = {"Mcp-Session-Id": name}
+            with eve.stream("POST", url, json=message, headers=fields, timeout=gone) as response:
+                statuses.append(response.status_code)  # and leave
+        full = say(eve, url, PING, names[1])
+        other = say(bob, url, PING, foreign)
+        ended = eve.delete(url, headers={"Mcp-Session-Id": names[0]})
+        again = say(eve, url, PING, names[1])
+        eve.delete(url, headers={"Mcp-Session-Id": names[1]})
+
+    assert statuses == [200, 200, 200, 200, 429, 200, 400]  # the last one's id is taken
+    assert (full.status_code, full.headers["retry-after"]) == (429, "1")
+    assert [response.status_code for response in (other, ended, again)] == [200, 200, 200]
+    narrow.wait_for("client:eve has 5 requests in flight, as many as http.max_requests_per_client")

@@ -195,10 +195,10 @@ def events(lines: Iterable[str]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def event_stream(url: str) -> Iterator[EventStream]:
+def event_stream(url: str, headers: dict[str, str] | None = None) -> Iterator[EventStream]:
     """Connect over legacy SSE."""
     with (
-        httpx2.Client(timeout=PATIENCE) as http,
+        httpx2.Client(timeout=PATIENCE, headers=headers) as http,
         http.stream("GET", url, timeout=httpx2.Timeout(PATIENCE, read=60)) as stream,
     ):
         data = events(stream.iter_lines())

@@ -16,6 +16,7 @@ import pytest
 from anyio.abc import SocketStream
 
 from mcpkit.core.peers import ASK, JOIN, WELCOME
+from mcpkit.core.settings import Settings
 from mcpkit.core.transports import unix
 from mcpkit.core.transports.unix import Door, unix_transport
 
@@ -35,6 +36,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.settings = Settings()
         self.stopped = anyio.Event()
         self.ended = anyio.Event()
         self.crashes = False

@@ -15,6 +15,12 @@ class CallSettings(Section):
     threads: int = Field(
         20, ge=1, le=1000, description="Worker threads of each plugin for its sync handlers"
     )
+    limit_per_connection: int = Field(
+        200,
+        ge=1,
+        description="Most requests in flight on one connection or in one session; more are "
+        "refused, over standard input not read",
+    )
 
 
 class ListSettings(Section):

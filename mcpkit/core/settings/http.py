@@ -78,6 +78,11 @@ class HttpSettings(Section):
         ge=1,
         description="Most of them of one API key, or without keys of one address",
     )
+    max_requests_per_client: int = Field(
+        1000,
+        ge=1,
+        description="Most requests in flight in all such sessions of one client; more are refused",
+    )
     max_header_size: int = Field(
         64 * 1024, ge=1024, description="Largest header of a request with its URL, in bytes"
     )

@@ -43,6 +43,7 @@ async def serve_lines(
         max_line: Longest line that is read, in bytes.
     """
     unanswered = Unanswered()
+    most = endpoint.settings.calls.limit_per_connection
     to_server, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, from_server = anyio.create_memory_object_stream[SessionMessage](0)
 
@@ -50,7 +51,8 @@ async def serve_lines(
 
         async def read() -> None:
             async with to_server:
-                await _read(_lines(receive, max_line), to_server, outgoing, unanswered)
+                lines = _lines(receive, max_line)
+                await _read(lines, to_server, outgoing, unanswered, most)
                 await unanswered.wait()
 
         async def write() -> None:
@@ -76,8 +78,12 @@ async def _read(
     server: ObjectSendStream[SessionMessage | Exception],
     client: ObjectSendStream[SessionMessage],
     unanswered: Unanswered,
+    most: int,
 ) -> None:
-    """Pass messages to the server; answer what is none."""
+    """Pass messages to the server; answer what is none.
+
+    While too many requests are in flight, nothing more is read than the next one.
+    """
     async for line in lines:
         if line is None:
             message: SessionMessage | types.JSONRPCError = failure(
@@ -89,6 +95,8 @@ async def _read(
             continue
         try:
             if isinstance(message, SessionMessage):
+                if isinstance(message.message, types.JSONRPCRequest):
+                    await unanswered.below(most)
                 unanswered.asked(message)
                 await server.send(message)
             else:

@@ -15,6 +15,10 @@ from mcp.shared.dispatcher import as_request_id
 from mcp.shared.message import SessionMessage
 
 from mcpkit.core.encoding import encode
+from mcpkit.core.errors import RETRY_AFTER
+
+BUSY_WAIT = 1
+"""Seconds after which a client with too many requests in flight may send the next one."""
 
 
 def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
@@ -51,6 +55,19 @@ def failure(code: int, text: str, request_id: types.RequestId | None = None) -> 
     return types.JSONRPCError(
         jsonrpc="2.0", id=request_id, error=types.ErrorData(code=code, message=text)
     )
+
+
+def busy(request_id: types.RequestId) -> types.JSONRPCError:
+    """Refuse a request because too many are in flight."""
+    text = "Too many requests in flight: wait for an answer before you send the next one"
+    error = types.ErrorData(code=429, message=text, data={RETRY_AFTER: BUSY_WAIT})
+    return types.JSONRPCError(jsonrpc="2.0", id=request_id, error=error)
+
+
+def taken(request_id: types.RequestId) -> types.JSONRPCError:
+    """Refuse a request whose id another one has that is in flight."""
+    text = "Invalid request: another one with this id is not answered yet"
+    return failure(types.INVALID_REQUEST, text, request_id)
 
 
 def _refusal(text: str | bytes) -> types.JSONRPCError:

@@ -25,13 +25,13 @@ from mcp_types.jsonrpc import CONNECTION_CLOSED
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from mcpkit.core.clients import Place
+from mcpkit.core.clients import Place, RequestLimit
 from mcpkit.core.encoding import encode
 from mcpkit.core.settings import Settings
-from mcpkit.core.transports.bodies import Posted, reject
+from mcpkit.core.transports.bodies import Posted, reject, reject_with
 from mcpkit.core.transports.channels import Inbox, Outbox
 from mcpkit.core.transports.events import EventLog
-from mcpkit.core.transports.messages import failure, write_message
+from mcpkit.core.transports.messages import busy, failure, taken, write_message
 from mcpkit.core.transports.responses import Company, Response, answer, refusal
 from mcpkit.core.transports.streams import Stream
 
@@ -74,6 +74,7 @@ class Session:
         kept = self._settings.resumable_events
         self._log = EventLog(kept) if kept else None
         self._streams: dict[str, Stream] = {}
+        self._limit = RequestLimit(settings.calls.limit_per_connection, place)
         self._unasked = Stream(UNASKED, self._log)
         self._inbox = Inbox()
         self._life = anyio.CancelScope()
@@ -129,8 +130,10 @@ class Session:
             return None
         name = encode(message.id).decode()
         if name in self._streams:
-            text = "Invalid request: another one of this session with this id is not answered yet"
-            await reject(send, 400, types.INVALID_REQUEST, text, message.id)
+            await reject_with(send, 400, taken(message.id).error, message.id)
+            return None
+        if not self._limit.take():
+            await reject_with(send, 429, busy(message.id).error, message.id)
             return None
         can_resume = self._log is not None and _version(posted) >= PRIMED
         opening = partial(self._priming, name) if can_resume else None
@@ -183,6 +186,7 @@ class Session:
         if isinstance(said, types.JSONRPCResponse | types.JSONRPCError):
             stream = self._streams.pop(encode(said.id).decode(), None)
             if stream is not None:
+                self._limit.give()
                 stream.answer = said
                 refused = refusal(said.error) if isinstance(said, types.JSONRPCError) else None
                 await stream.end(data, *(refused or ()))

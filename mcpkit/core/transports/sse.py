@@ -32,7 +32,7 @@ class _Stream:
                 read,
                 write,
             ):
-                await self._endpoint.serve_stream(read, write)
+                await self._endpoint.serve_stream(read, write, place)
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from mcp.shared.message import SessionMessage
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from mcpkit.core.clients import Place
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.messages import read_message, write_message
 from mcpkit.core.transports.principals import principal_of
@@ -43,12 +44,12 @@ async def open_routes(endpoint: Endpoint) -> AsyncIterator[Sequence[BaseRoute]]:
             if place is None:
                 await websocket.send_denial_response(crowded())
             else:
-                await _serve(endpoint, websocket)
+                await _serve(endpoint, websocket, place)
 
     yield [WebSocketRoute(endpoint.settings.http.websocket_path, connect)]
 
 
-async def _serve(endpoint: Endpoint, websocket: WebSocket) -> None:
+async def _serve(endpoint: Endpoint, websocket: WebSocket, place: Place) -> None:
     if SUBPROTOCOL not in websocket.scope["subprotocols"]:
         await websocket.close(UNSUPPORTED_DATA)  # before accepting: refuses the handshake
         return
@@ -74,7 +75,7 @@ async def _serve(endpoint: Endpoint, websocket: WebSocket) -> None:
         tasks.start_soon(read)
         tasks.start_soon(write)
         async with incoming, outgoing:
-            await endpoint.serve_stream(incoming, outgoing)
+            await endpoint.serve_stream(incoming, outgoing, place)
         with anyio.move_on_after(FLUSH):
             await written.wait()
             with contextlib.suppress(*GONE):

@@ -59,7 +59,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "tasks.records",
             "transports.messages",
             "transports.pipes",
-            "transports.responses",
         ]
     ),
     frozenset(
@@ -72,10 +71,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "tasks.changes",
             "tasks.database",
             "tasks.session",
-            "transports.bodies",
-            "transports.exchanges",
             "transports.files",
-            "transports.streams",
             "wording",
         ]
     ),
@@ -94,6 +90,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.http_connections",
             "transports.names",
             "transports.tls",
+            "transports.unsent",
         ]
     ),
     frozenset(
@@ -108,9 +105,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "tasks.sqlite",
             "transports.access_log",
             "transports.cors",
-            "transports.http_protocol",
-            "transports.modern",
-            "transports.sessions",
+            "transports.port",
+            "transports.responses",
             "watchdog",
         ]
     ),
@@ -122,12 +118,13 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings.template",
             "settings.trust",
             "tasks.failover",
-            "transports.http_listener",
-            "transports.legacy",
+            "transports.bodies",
+            "transports.exchanges",
             "transports.lines",
             "transports.probes",
-            "transports.sse",
+            "transports.streams",
             "transports.websocket",
+            "transports.websocket_protocol",
         ]
     ),
     frozenset(
@@ -139,8 +136,11 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings.sources",
             "status",
             "transports.guard",
+            "transports.http_protocol",
+            "transports.modern",
+            "transports.sessions",
+            "transports.sse",
             "transports.stdio",
-            "transports.streamable_http",
             "transports.unix",
             "wire",
         ]
@@ -157,12 +157,23 @@ FLOORS: tuple[frozenset[str], ...] = (
             "registry",
             "sdk_requests",
             "tasks.jobs",
-            "transports.http",
+            "transports.http_listener",
+            "transports.legacy",
             "written",
         ]
     ),
     frozenset(
-        ["catalogues", "context", "hookspecs", "lists", "outputs", "resources", "tasks.running"]
+        [
+            "catalogues",
+            "context",
+            "hookspecs",
+            "lists",
+            "outputs",
+            "resources",
+            "tasks.running",
+            "transports.http",
+            "transports.streamable_http",
+        ]
     ),
     frozenset(
         [

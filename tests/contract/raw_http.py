@@ -1,6 +1,7 @@
 """Raw HTTP: a socket that sends what it likes, when it likes, and tells what came back."""
 
 import json
+import re
 import socket
 import ssl
 import time
@@ -71,6 +72,12 @@ class Raw:
             pass
         self.body, self._received = self._received[:length], self._received[length:]
         return int(head.split(b" ", 2)[1])
+
+    def read_until(self, pattern: bytes) -> bytes:
+        """What matches first in what has come so far."""
+        while (found := re.search(pattern, self._received)) is None:
+            assert self._read(), "the server has closed the connection"
+        return found[0]
 
     def seconds_until_closed(self, drip: bytes = b"") -> float:
         """Wait until the server closes; send some bytes again and again meanwhile."""

@@ -5,14 +5,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import ServerProcess, environment, start_server
-from tests.contract.raw_http import INITIALIZE
+from tests.contract.conftest import write_plugin
+from tests.contract.raw_http import INITIALIZE, Raw, connections
 from tests.contract.wires import JSON, WebSocket, event_stream
 
 pytestmark = pytest.mark.contract
@@ -114,7 +116,6 @@ def duplex(server: ServerProcess, transport: str) -> Iterator[Any]:
             wire.send(json.dumps(message).encode())
         assert wire.receive(5)["id"] == "hello"
         yield wire
-        wire.abort()
 
 
 @pytest.mark.parametrize("transport", ["websocket", "sse"])
@@ -162,3 +163,116 @@ def test_calls_of_clients_that_have_gone_count_in_all_sessions_of_one_key(
     assert (full.status_code, full.headers["retry-after"]) == (429, "1")
     assert [response.status_code for response in (other, ended, again)] == [200, 200, 200]
     narrow.wait_for("client:eve has 5 requests in flight, as many as http.max_requests_per_client")
+
+
+BLOB = """
+    @plugin.tool()
+    def blob(size: int) -> str:
+        \"\"\"A long text.\"\"\"
+        return "x" * (size // 2)  # it comes twice, as text and structured
+"""
+SIZE = 8_000_000
+"""Bytes of a result: more than the kernel buffers for a client that reads nothing."""
+
+
+@pytest.fixture(scope="module")
+def frugal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that lets nobody leave much unread, and nothing for long.
+
+    Its log tells of five connections that were closed for that in a minute.
+    """
+    folder = tmp_path_factory.mktemp("frugal")
+    limits = {
+        "http.max_unsent_size_per_client": SIZE // 4,
+        "http.max_unsent_size": 2 * SIZE,
+        "http.send_timeout": 4,
+        "http.json_response": "true",
+    }
+    arguments = [part for item in limits.items() for part in ("--set", "{}={}".format(*item))]
+    env = environment(write_plugin(folder / "plugins", "big", BLOB))
+    server = start_server((*NETWORK, *arguments), env, folder)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def blob(number: int = 1) -> dict[str, Any]:
+    """A call with a large result, in the modern protocol."""
+    params = {"name": "big_blob", "arguments": {"size": SIZE}, "_meta": META}
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+
+
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+CALL = {
+    "MCP_Protocol_Version": "2026-07-28",
+    "Mcp_Method": "tools/call",
+    "Mcp_Name": "big_blob",
+}
+
+
+def size_of_answer(raw: Raw) -> int:
+    """Bytes of a body, of which the server may have sent nothing."""
+    return len(raw.body) if raw.status() == 200 else 0
+
+
+def test_answers_that_a_client_does_not_read_are_given_up_the_oldest_first(
+    frugal: ServerProcess,
+) -> None:
+    url = frugal.url()
+    with connections(url, 3, "127.0.0.2") as unread, connections(url, 1, "127.0.0.3") as others:
+        for raw in [*unread, *others]:
+            raw.post(blob(), **CALL)
+        frugal.wait_for("peer:127.0.0.2 has .* to read, more than http.max_unsent_size_per_client")
+        sizes = [size_of_answer(raw) for raw in [*unread, *others]]
+
+    assert [size > SIZE for size in sizes] == [False, False, True, True]
+
+
+def test_all_clients_together_leave_no_more_unread_than_they_may(frugal: ServerProcess) -> None:
+    url = frugal.url()
+    with contextlib.ExitStack() as opened:
+        for number in range(4, 14):
+            (raw,) = opened.enter_context(connections(url, 1, f"127.0.0.{number}"))
+            raw.post(blob(), **CALL)
+        frugal.wait_for("to read, and all clients more than http.max_unsent_size allows")
+
+
+def test_who_reads_nothing_for_long_is_closed(frugal: ServerProcess) -> None:
+    with connections(frugal.url(), 1, "127.0.0.14") as (raw,):
+        raw.post(blob(), **CALL)
+        frugal.wait_for("a connection of 127.0.0.14: nothing was read .* http.send_timeout")
+
+        assert size_of_answer(raw) < SIZE
+
+
+def test_a_websocket_on_which_too_much_is_unread_is_closed(frugal: ServerProcess) -> None:
+    with connect(
+        frugal.url("websocket"),
+        subprotocols=["mcp"],  # type: ignore[list-item]
+        max_size=None,
+        max_queue=1,
+        compression=None,
+        source_address=("127.0.0.15", 0),
+    ) as unread:
+        for number in range(9):
+            unread.send(json.dumps(blob(number)))
+        frugal.wait_for("peer:127.0.0.15 has .* to read, more than .*_per_client")
+        with pytest.raises(ConnectionClosed):
+            [unread.recv(5) for _ in range(9)]
+
+
+def test_an_event_stream_on_which_too_much_is_unread_is_closed(frugal: ServerProcess) -> None:
+    url = frugal.url("sse")
+    with connections(url, 1, "127.0.0.16") as (stream,), httpx2.Client(headers=JSON) as http:
+        stream.send(stream.head("GET", "/sse") + b"\r\n")
+        path = stream.read_until(rb"/messages/\S+").decode()
+        for number in range(9):
+            assert http.post(urljoin(url, path), json=blob(number)).status_code == 202
+
+        frugal.wait_for("peer:127.0.0.16 has .* to read, more than .*_per_client")
+        stream.seconds_until_closed()

@@ -43,7 +43,7 @@ class Sent:
 
 async def answered(*, streams: bool) -> Sent:
     sent = Sent()
-    response = Response(sent.receive, sent.send, [(b"x-more", b"1")])
+    response = Response({}, sent.receive, sent.send, [(b"x-more", b"1")])
     async with anyio.create_task_group() as group:
         group.start_soon(sent.others)
         if streams:

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from mcpkit.core.settings.section import Section
 
+MIB = 1024 * 1024
+
 _URL_PATH = re.compile(r"/|(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+/?")
 """Paths of RFC 3986 without escapes."""
 
@@ -62,7 +64,7 @@ class HttpSettings(Section):
         False, description="Listen beyond loopback without authentication"
     )
     max_body_size: int = Field(
-        4 * 1024 * 1024, ge=1024, description="Largest request body or WebSocket message, in bytes"
+        4 * MIB, ge=1024, description="Largest request body or WebSocket message, in bytes"
     )
     session_idle_timeout: float = Field(
         1800, gt=0, description="Seconds until an idle session of the 2025 protocols is closed"
@@ -99,6 +101,25 @@ class HttpSettings(Section):
         gt=0,
         allow_inf_nan=False,
         description="Seconds that a client gets to send the body of a request",
+    )
+    send_timeout: float = Field(
+        30,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds until a connection is closed whose client reads nothing of what it "
+        "is sent",
+    )
+    max_unsent_size_per_client: int = Field(
+        128 * MIB,
+        ge=1024,
+        description="Most bytes that one client may leave unread; above it its connections are "
+        "closed, the one that waits for longest first",
+    )
+    max_unsent_size: int = Field(
+        512 * MIB,
+        ge=1024,
+        description="Most bytes that all clients together may leave unread; above it connections "
+        "of the client with the most are closed",
     )
     idle_timeout: float = Field(
         30,

@@ -28,10 +28,11 @@ from mcpkit.core.settings import HttpSettings, Settings
 from mcpkit.core.transports.guard import Guard
 from mcpkit.core.transports.http_connections import watched_connections
 from mcpkit.core.transports.http_listener import accepting
-from mcpkit.core.transports.http_protocol import Port
 from mcpkit.core.transports.names import LOOPBACK
+from mcpkit.core.transports.port import Port
 from mcpkit.core.transports.principals import Networks
 from mcpkit.core.transports.tls import tls_context
+from mcpkit.core.transports.unsent import Unsent
 
 access_log = deferred("mcpkit.core.transports.access_log:AccessLog")
 
@@ -66,7 +67,10 @@ async def serve_http(
             requests = _Requests(Starlette(routes=served))
             server = _server(settings, _guarded(requests, settings))
             tasks.start_soon(_run, server, endpoint)
-            port = Port(server=server, connections=connections, settings=settings.http)
+            unsent = Unsent(settings.http)
+            port = Port(
+                server=server, connections=connections, unsent=unsent, settings=settings.http
+            )
             async with accepting(listening, port, context):
                 _announce(settings.http, listening, transports)
                 await endpoint.drained()

@@ -35,6 +35,8 @@ LOGGERS = (
     "mcpkit.core.transports.http_connections",
     "mcpkit.core.transports.http_listener",
     "mcpkit.core.transports.http_protocol",
+    "mcpkit.core.transports.unsent",
+    "mcpkit.core.transports.websocket_protocol",
     "uvicorn.error",
 )
 """Loggers of what anybody can cause who reaches the port."""
@@ -58,6 +60,7 @@ class Phase(Enum):
     BODY = "body"
     IDLE = "idle"
     ANSWERING = "answering"
+    SENDING = "sending"
     CLOSING = "closing"
 
 
@@ -118,6 +121,7 @@ class Connections:
             Phase.HEADER: settings.header_timeout,
             Phase.BODY: settings.body_timeout,
             Phase.IDLE: settings.idle_timeout,
+            Phase.SENDING: settings.send_timeout,
             Phase.CLOSING: settings.idle_timeout,
         }
         self._trusted = Networks(settings.trusted_proxies)

@@ -20,7 +20,8 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from mcpkit.core.transports.http_connections import Phase
-from mcpkit.core.transports.http_protocol import LimitedHttp, Port, response
+from mcpkit.core.transports.http_protocol import LimitedHttp, response
+from mcpkit.core.transports.port import Port
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""HTTP and WebSocket on one connection: uvicorn's protocols, with limits on what a client sends.
+"""HTTP on one connection: uvicorn's protocol, with limits on what a client sends and leaves unread.
 
 uvicorn parses and answers; here a header has a largest size, whatever state the request is in, and
 the connection can be asked what it waits for (`mcpkit.core.transports.http_connections`).
@@ -10,46 +10,23 @@ import asyncio
 import json
 import logging
 from collections.abc import Hashable
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
-import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from mcpkit.core.settings import HttpSettings
-from mcpkit.core.transports.http_connections import Connection, Connections, Phase
+from mcpkit.core.transports.http_connections import Connection, Phase
+from mcpkit.core.transports.port import TOO_SLOW, Port
+from mcpkit.core.transports.principals import principal_of
+from mcpkit.core.transports.unsent import STATE, Outgoing
+from mcpkit.core.transports.websocket_protocol import TOO_LARGE, LimitedWebSocket
 
 logger = logging.getLogger(__name__)
 
 SEPARATORS = len(": \r\n")
 """Bytes of a field beside its name and value."""
-
-TOO_LARGE = "Refused a request whose header is larger than %s"
-
-TOO_SLOW = {
-    Phase.HEADER: "Closed a connection of %s: the header took longer than http.header_timeout",
-    Phase.BODY: "Closed a connection of %s: the body took longer than http.body_timeout",
-}
-"""Told when a client is too slow."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
-    """What the connections of one port share.
-
-    Attributes:
-        server: Whose application answers.
-        connections: All that are open.
-        settings: How much a client may send.
-    """
-
-    server: uvicorn.Server
-    connections: Connections
-    settings: HttpSettings
 
 
 class LimitedHttp(HttpToolsProtocol):
@@ -62,7 +39,9 @@ class LimitedHttp(HttpToolsProtocol):
 
     def __init__(self, port: Port, connection: Connection) -> None:
         server = port.server
-        super().__init__(server.config, server.server_state, app_state={})
+        self._outgoing = Outgoing(port.unsent, connection.peer)
+        state = {STATE: self._outgoing}
+        super().__init__(server.config, server.server_state, app_state=state)
         self.ws_protocol_class = cast(Any, partial(LimitedWebSocket, port, connection))
         self._port = port
         self._connection = connection
@@ -80,11 +59,29 @@ class LimitedHttp(HttpToolsProtocol):
         """Take the place of the handshake."""
         super().connection_made(cast(asyncio.Transport, transport))
         self._connection.speaker = self
+        self._outgoing.writer = self
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the place to others."""
         self._port.connections.remove(self._connection)
+        self._outgoing.lost()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait until the client has read, unless it leaves too much unread."""
+        super().pause_writing()
+        if self._latest is not None:
+            self._outgoing.client = principal_of(cast(Scope, self._latest.scope))
+        self._outgoing.pause()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self._outgoing.resume()
+
+    def buffered(self) -> int:
+        """Bytes that were written and not sent."""
+        return self.transport.get_write_buffer_size()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sends, up to a limit."""
@@ -168,13 +165,17 @@ class LimitedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return Phase.CLOSING, self.transport.get_write_buffer_size()
         if cycle is not None and not cycle.response_complete:
-            waits = cycle.more_body and not self.pipeline
-            return (Phase.BODY if waits else Phase.ANSWERING), cycle
+            if cycle.more_body and not self.pipeline:
+                return Phase.BODY, cycle
+            return self._sending() or (Phase.ANSWERING, cycle)
         if cycle is None or self._in_header:
             return Phase.HEADER, cycle
-        # As long as the client reads, the response is not over.
-        is_read = not self.transport.get_write_buffer_size()
-        return (Phase.IDLE if is_read else Phase.ANSWERING), cycle
+        # As long as the client has not read the response, it is not over.
+        return self._sending() or (Phase.IDLE, cycle)
+
+    def _sending(self) -> tuple[Phase, Hashable] | None:
+        """The phase of a connection whose client has not read everything; None if it has."""
+        return (Phase.SENDING, self._outgoing.progress()) if self.buffered() else None
 
     def expire(self, phase: Phase) -> None:
         """Close the connection; say why if the client was about to ask something."""
@@ -198,85 +199,6 @@ class LimitedHttp(HttpToolsProtocol):
         if not has_begun and not self.pipeline:
             self.transport.write(response(status, problem, self.server_state.default_headers))
         self.transport.close()
-
-
-class _Log(logging.LoggerAdapter[logging.Logger]):
-    """The log of uvicorn, in which a message that is no text is a warning without traceback."""
-
-    @property
-    def level(self) -> int:
-        """The level of the logger."""
-        return self.logger.level
-
-    def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
-        """Log an error with its traceback, unless a client made it."""
-        if isinstance(msg, str) and msg.startswith("Invalid UTF-8"):
-            self.warning(msg, *args)
-        else:
-            super().exception(msg, *args, **kwargs)
-
-
-class LimitedWebSocket(WebSocketsSansIOProtocol):
-    """WebSocket on a connection that began with HTTP.
-
-    Args:
-        port: What it shares with others.
-        connection: Its place among them.
-        config: Of uvicorn, as `HttpToolsProtocol` passes it.
-        server_state: The same.
-        app_state: The same.
-    """
-
-    def __init__(
-        self,
-        port: Port,
-        connection: Connection,
-        *,
-        config: uvicorn.Config,
-        server_state: Any,
-        app_state: dict[str, Any],
-    ) -> None:
-        super().__init__(config, server_state, app_state)
-        self.logger = cast(logging.Logger, _Log(self.logger, {}))
-        self.conn.debug = False  # it would log headers, and with them API keys
-        self._port = port
-        self._connection = connection
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the place of HTTP."""
-        super().connection_made(transport)
-        self._connection.speaker = self
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the place to others."""
-        self._port.connections.remove(self._connection)
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Take what the client sends; the header of the handshake comes first and whole."""
-        super().data_received(data)
-        if not self.handshake_initiated:  # it was refused, and uvicorn would keep the answer
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.transport.close()
-
-    @property
-    def is_authenticated(self) -> bool:
-        """Whether its handshake had a valid API key."""
-        return "user" in getattr(self, "scope", ())  # it is set when the handshake was read
-
-    def state(self) -> tuple[Phase, Hashable]:
-        """What it does: once it is open it has no time limit, since uvicorn pings its client."""
-        if self.transport.is_closing():
-            return Phase.CLOSING, self.transport.get_write_buffer_size()
-        return (Phase.ANSWERING if self.handshake_complete else Phase.HEADER), None
-
-    def expire(self, phase: Phase) -> None:
-        """Close the connection."""
-        self.transport.close()
-
-    def abort(self) -> None:
-        """Close the connection at once."""
-        self.transport.abort()
 
 
 def response(

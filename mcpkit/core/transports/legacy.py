@@ -72,9 +72,9 @@ class LegacyRequests:
             return
         with session.used():
             if "last-event-id" in fields:
-                await session.resume(receive, send, fields["last-event-id"])
+                await session.resume(scope, receive, send, fields["last-event-id"])
             else:
-                await session.listen(receive, send)
+                await session.listen(scope, receive, send)
 
     async def delete(self, scope: Scope, send: Send) -> None:
         """End a session."""

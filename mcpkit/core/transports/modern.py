@@ -69,7 +69,7 @@ class ModernRequests:
             await reject_unaccepted(send, posted)
             return
         streams = posted.takes_stream and not json_only
-        response = Response(receive, send)
+        response = Response(scope, receive, send)
         exchange = Exchange(scope, posted.again(receive), response, request, streams=streams)
         route = self._route(scope, posted.fields, request)
         if isinstance(route, InboundLadderRejection):

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from mcpkit.core.errors import RETRY_AFTER
+from mcpkit.core.transports.unsent import LARGE, holding
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class Response:
     """The response to one request, which several tasks may write.
 
     Args:
+        scope: Of the request.
         receive: Tells when the client has gone; the body was read.
         send: Takes the response.
         headers: Of the response, beside the usual ones.
@@ -119,12 +121,14 @@ class Response:
 
     def __init__(
         self,
+        scope: Scope,
         receive: Receive,
         send: Send,
         headers: Sequence[Header] = (),
         opening: Callable[[], bytes] | None = None,
     ) -> None:
         self.is_over = False
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._headers = headers
@@ -135,10 +139,12 @@ class Response:
 
     async def write(self, event: bytes) -> None:
         """Send an event, unless all is over."""
-        async with self._lock():
-            if not self.is_over:
-                await self._begin()
-                await self._send({"type": "http.response.body", "body": event, "more_body": True})
+        with holding(self._scope, len(event)):
+            async with self._lock():
+                if not self.is_over:
+                    await self._begin()
+                    body = {"type": "http.response.body", "body": event, "more_body": True}
+                    await self._send(body)
 
     async def begin(self) -> None:
         """Become a stream, unless all is over."""
@@ -161,11 +167,12 @@ class Response:
             headers: Beside the usual ones, unless the response is a stream.
             frame: Makes the event.
         """
-        if self._writing is None:
+        if self._writing is None and len(body) < LARGE:
             await self._end(body, status, headers, frame)
             return
-        async with self._writing:
-            await self._end(body, status, headers, frame)
+        with holding(self._scope, len(body)):
+            async with self._lock():
+                await self._end(body, status, headers, frame)
 
     async def _end(
         self,
@@ -187,15 +194,18 @@ class Response:
         Args:
             parts: The message; together they may be large, and are not copied into one.
         """
-        async with self._lock():
-            if self.is_over:
-                return
+        size = sum(map(len, parts))
+        with holding(self._scope, size):
+            async with self._lock():
+                await self._end_in_parts(parts, size)
+
+    async def _end_in_parts(self, parts: Sequence[bytes], size: int) -> None:
+        if not self.is_over:
             self.is_over = True
             if self._is_stream:
                 parts = [FRAME[0], *parts, FRAME[1]]
             else:
-                length = b"%d" % sum(map(len, parts))
-                headers = [_JSON, (b"content-length", length), *self._headers]
+                headers = [_JSON, (b"content-length", b"%d" % size), *self._headers]
                 await self._send({"type": "http.response.start", "status": 200, "headers": headers})
             for part in parts:
                 for start in range(0, len(part), PIECE):

@@ -138,7 +138,7 @@ class Session:
         can_resume = self._log is not None and _version(posted) >= PRIMED
         opening = partial(self._priming, name) if can_resume else None
         stream = Stream(name, self._log, message.id, streams=not self._settings.json_response)
-        stream.response = Response(receive, send, self._headers, opening)
+        stream.response = Response(scope, receive, send, self._headers, opening)
         self._streams[name] = stream
         self._company.add(stream)
         try:
@@ -149,17 +149,17 @@ class Session:
             self._company.remove(stream)
         return stream.answer
 
-    async def listen(self, receive: Receive, send: Send) -> None:
+    async def listen(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what belongs to no request, until the client goes."""
         if self._unasked.response is not None:
             text = "This session has a stream already"
             await reject(send, 409, types.INVALID_REQUEST, text)
             return
-        await self._unasked.follow(Response(receive, send, self._headers))
+        await self._unasked.follow(Response(scope, receive, send, self._headers))
 
-    async def resume(self, receive: Receive, send: Send, event: str) -> None:
+    async def resume(self, scope: Scope, receive: Receive, send: Send, event: str) -> None:
         """Send what a client has missed since an event, then what follows."""
-        response = Response(receive, send, self._headers)
+        response = Response(scope, receive, send, self._headers)
         found = self._log.after(event) if self._log is not None else None
         if found is not None and found[0].is_last:
             # Clients of the TypeScript SDK 1.x ask so after every error; 405 makes them stop.

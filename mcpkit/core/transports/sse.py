@@ -5,14 +5,37 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from anyio.abc import ObjectSendStream
 from mcp.server.sse import SseServerTransport
+from mcp.shared.message import SessionMessage
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.bodies import CheckedBodies
+from mcpkit.core.transports.messages import write_message
 from mcpkit.core.transports.principals import principal_of
 from mcpkit.core.transports.responses import crowded
+from mcpkit.core.transports.unsent import holding, outgoing_of
+
+
+class _Measured(ObjectSendStream[SessionMessage]):
+    """Messages on their way to an event stream; those wait in memory whose client does not read."""
+
+    def __init__(self, stream: ObjectSendStream[SessionMessage], scope: Scope) -> None:
+        self._stream = stream
+        self._scope = scope
+
+    async def send(self, item: SessionMessage) -> None:
+        """Send a message; its size counts while others have to be read before it."""
+        outgoing = outgoing_of(self._scope)
+        is_blocked = outgoing is not None and outgoing.is_blocked
+        with holding(self._scope, len(write_message(item)) if is_blocked else 0):
+            await self._stream.send(item)
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._stream.aclose()
 
 
 class _Stream:
@@ -32,7 +55,8 @@ class _Stream:
                 read,
                 write,
             ):
-                await self._endpoint.serve_stream(read, write, place)
+                measured = _Measured(write, scope)
+                await self._endpoint.serve_stream(read, measured, place)
 
 
 @asynccontextmanager

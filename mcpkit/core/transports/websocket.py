@@ -21,6 +21,7 @@ from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.messages import read_message, write_message
 from mcpkit.core.transports.principals import principal_of
 from mcpkit.core.transports.responses import crowded
+from mcpkit.core.transports.unsent import holding
 
 SUBPROTOCOL = "mcp"
 
@@ -32,7 +33,7 @@ GONE = (WebSocketDisconnect, RuntimeError)
 """What sending raises when the client has gone, or uvicorn has closed because of what it sent."""
 
 FLUSH = 5.0
-"""Seconds that the last messages get to be sent when the server stops."""
+"""Seconds that the last frame gets to be sent when the server stops."""
 
 
 @asynccontextmanager
@@ -55,32 +56,44 @@ async def _serve(endpoint: Endpoint, websocket: WebSocket, place: Place) -> None
         return
     await websocket.accept(SUBPROTOCOL)
     to_server, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    outgoing, from_server = anyio.create_memory_object_stream[SessionMessage](0)
+    outgoing = _Frames(websocket)
     async with anyio.create_task_group() as tasks:
 
         async def read() -> None:
             await _read(websocket, to_server, outgoing)
             tasks.cancel_scope.cancel()  # nobody reads what is still being computed
 
-        async def write() -> None:
-            async with from_server:
-                async for message in from_server:
-                    try:
-                        await websocket.send_text(write_message(message).decode())
-                    except GONE:
-                        tasks.cancel_scope.cancel()
-            written.set()
-
-        written = anyio.Event()
         tasks.start_soon(read)
-        tasks.start_soon(write)
-        async with incoming, outgoing:
+        async with incoming:
             await endpoint.serve_stream(incoming, outgoing, place)
-        with anyio.move_on_after(FLUSH):
-            await written.wait()
-            with contextlib.suppress(*GONE):
-                await websocket.close(GOING_AWAY)
+        with anyio.move_on_after(FLUSH), contextlib.suppress(*GONE):
+            await websocket.close(GOING_AWAY)
         tasks.cancel_scope.cancel()
+
+
+class _Frames(ObjectSendStream[SessionMessage]):
+    """The messages to a client, one text frame each."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._writing = anyio.Lock()
+
+    async def send(self, item: SessionMessage) -> None:
+        """Send a message, as fast as the client reads.
+
+        Raises:
+            BrokenResourceError: The client has gone.
+        """
+        data = write_message(item)
+        with holding(self._websocket.scope, len(data)):
+            async with self._writing:
+                try:
+                    await self._websocket.send_text(data.decode())
+                except GONE as exc:
+                    raise anyio.BrokenResourceError from exc
+
+    async def aclose(self) -> None:
+        """Leave the connection open: whoever opened it says goodbye."""
 
 
 async def _read(

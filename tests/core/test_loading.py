@@ -223,11 +223,11 @@ BAD: dict[str, tuple[str, str, type[PluginError], Stage, str]] = {
         "not a pydantic model",
     ),
     "bare": (
-        "from mcpkit import Plugin\nplugin = Plugin()\n@plugin.tool\ndef f() -> int:\n  'F'",
+        "from mcpkit import Plugin\nplugin = Plugin()\n@plugin.resource\ndef f() -> int:\n  'F'",
         "{module}:plugin",
         PluginImportError,
         Stage.IMPORT,
-        "parentheses",
+        "A resource needs a URI",
     ),
     "transport": (
         (

@@ -154,6 +154,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "nested",
             "outcomes",
             "pending",
+            "prompts",
             "registry",
             "sdk_requests",
             "tasks.jobs",

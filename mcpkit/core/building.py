@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import mcp_types as types
-from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.inbound import X_MCP_HEADER_KEY
 
@@ -23,11 +22,12 @@ from mcpkit.core.declarations import (
     ToolDeclaration,
 )
 from mcpkit.core.deferred import deferred
-from mcpkit.core.errors import ArgumentsError, PluginContractError
+from mcpkit.core.errors import PluginContractError
 from mcpkit.core.extensions.apps import tool_meta
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
 from mcpkit.core.outputs import build_output, is_structured
 from mcpkit.core.plain import is_plain
+from mcpkit.core.prompts import build_prompt
 from mcpkit.core.resources import build_resource
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wire import wired
@@ -62,7 +62,7 @@ def build(
         case ResourceDeclaration():
             return build_resource(declaration, plugin, threads)
         case PromptDeclaration():
-            return _build_prompt(declaration, plugin, exposed, threads)
+            return build_prompt(declaration, plugin, exposed, threads)
         case ReadyDeclaration():
             return _adopt(declaration, plugin, exposed)
 
@@ -146,64 +146,6 @@ def _input(
         return {takes[0]: dict(arguments)}
 
     return declaration.input_schema, whole
-
-
-def _build_prompt(
-    declaration: PromptDeclaration, plugin: str, exposed: str, threads: WorkerThreads
-) -> Component:
-    prompt = Prompt.from_function(
-        guarded(declaration.handler, threads),
-        name=exposed,
-        title=declaration.title,
-        description=description(declaration.description, declaration.handler),
-        icons=declaration.icons,
-    )
-    arguments_known = {argument.name: argument for argument in prompt.arguments or ()}
-
-    async def run(arguments: Mapping[str, Any], context: Any) -> Any:
-        refuse_unknown(arguments, arguments_known)
-        missing = [
-            name
-            for name, argument in arguments_known.items()
-            if argument.required and name not in arguments
-        ]
-        if missing:
-            raise ArgumentsError(f"{', '.join(missing)} is required")
-        messages = await unwrapped(prompt.render(dict(arguments), context))
-        if isinstance(messages, types.InputRequiredResult):
-            return messages
-        return types.GetPromptResult(
-            description=prompt.description,
-            messages=[
-                types.PromptMessage(role=message.role, content=message.content)
-                for message in messages
-            ],
-        )
-
-    return Component(
-        kind="prompt",
-        plugin=plugin,
-        name=declaration.name,
-        exposed=exposed,
-        definition=wired(
-            types.Prompt(
-                name=exposed,
-                title=prompt.title,
-                description=prompt.description or None,
-                arguments=[
-                    types.PromptArgument(
-                        name=argument.name,
-                        description=argument.description,
-                        required=argument.required,
-                    )
-                    for argument in arguments_known.values()
-                ],
-                icons=prompt.icons,
-            )
-        ),
-        run=run,
-        cache=declaration.cache,
-    )
 
 
 def _adopt(declaration: ReadyDeclaration, plugin: str, exposed: str) -> Component:

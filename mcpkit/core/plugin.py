@@ -129,7 +129,7 @@ class Plugin:
     ) -> Callable[[HandlerT], HandlerT]: ...
 
     def prompt(self, given: Any = None, /, **options: Any) -> Any:
-        """Declare a prompt; the function returns a string, a message, or a list of them.
+        """Declare a prompt; the function returns a string, a message, a list of them or the result.
 
         Write `@plugin.prompt`, `@plugin.prompt(title="…")` or `plugin.prompt(function)`.
 

@@ -1,0 +1,75 @@
+"""Prompts: whatever record of a message a function returns arrives as that message."""
+
+from typing import Any
+
+import mcp_types as types
+import pytest
+from mcp.server.mcpserver.prompts.base import AssistantMessage
+
+from mcpkit import Context, Plugin, PromptError
+from mcpkit.testing import connect
+
+pytestmark = pytest.mark.anyio
+
+PICTURE = types.ImageContent(data="AAAA", mime_type="image/png")
+
+ANSWER = types.PromptMessage(role="assistant", content=PICTURE)
+
+WHOLE = types.GetPromptResult(description="Of this call", messages=[ANSWER], _meta={"a/b": 1})
+
+RETURNED: dict[str, tuple[Any, list[tuple[str, Any]]]] = {
+    "message": (ANSWER, [("assistant", PICTURE)]),
+    "list": (
+        ["Hello", ANSWER, AssistantMessage("Yes?"), {"role": "user", "content": "Go"}],
+        [("user", "Hello"), ("assistant", PICTURE), ("assistant", "Yes?"), ("user", "Go")],
+    ),
+    "tuple": ((ANSWER,), [("assistant", PICTURE)]),
+    "whole": (WHOLE, [("assistant", PICTURE)]),
+    "nothing": ([], []),
+}
+
+
+@pytest.mark.parametrize("returned", RETURNED)
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_prompt_returns_the_records_of_the_protocol(returned: str, is_async: bool) -> None:
+    value, expected = RETURNED[returned]
+    plugin = Plugin()
+
+    if is_async:
+
+        @plugin.prompt()
+        async def ask(name: str, ctx: Context) -> Any:
+            """Of the prompt."""
+            return value
+
+    else:
+
+        @plugin.prompt()
+        def ask(name: str) -> Any:
+            """Of the prompt."""
+            return value
+
+    async with connect(demo=plugin) as client:
+        result = await client.get_prompt("demo_ask", {"name": "Ada"})
+
+    found = [
+        (item.role, item.content.text if item.content.type == "text" else item.content)
+        for item in result.messages
+    ]
+    assert found == expected
+    whole = returned == "whole"
+    assert result.description == ("Of this call" if whole else "Of the prompt.")
+    assert ((result.meta or {}).get("a/b") == 1) is whole
+
+
+async def test_what_a_prompt_raises_is_told_still() -> None:
+    plugin = Plugin()
+
+    @plugin.prompt()
+    def ask() -> types.GetPromptResult:
+        """Ask."""
+        raise PromptError("Not today")
+
+    async with connect(demo=plugin) as client:
+        with pytest.raises(Exception, match="Not today"):
+            await client.get_prompt("demo_ask")

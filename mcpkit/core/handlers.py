@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from anyio import get_cancelled_exc_class
 from anyio.lowlevel import checkpoint_if_cancelled
+from mcp.server.mcpserver.exceptions import ToolError as SDKToolError
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from mcpkit.core.components import Handler
-from mcpkit.core.errors import ArgumentsError, HandlerExitedError, reason_of
+from mcpkit.core.errors import (
+    ArgumentsError,
+    HandlerError,
+    HandlerExitedError,
+    ToolError,
+    reason_of,
+)
 from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wording import Problem, describe_errors
@@ -28,6 +36,20 @@ body_begins: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar(
 )
 """Told when a plugin's own code begins: arguments were checked and questions answered."""
 
+
+UNRESOLVED = re.compile(
+    r"Resolver for parameter '(?P<parameter>.*)' could not resolve: "
+    r"elicitation was (?P<action>decline|cancel)"
+)
+"""The SDK's words for a question that was declined or cancelled."""
+
+MISFIT = re.compile(r"Resolver '[^']*'(:| received) .*", re.DOTALL)
+"""The SDK's words for an answer of the wrong shape."""
+
+OUTCOMES = {
+    "decline": "declined to answer the question about",
+    "cancel": "closed without an answer the question about",
+}
 
 PROBLEMS = 10
 """Most problems with arguments that one error tells."""
@@ -90,6 +112,9 @@ async def unwrapped(running: Awaitable[Any]) -> Any:
         return await running
     except Exception as exc:  # noqa: BLE001  # the SDK's wrappers of what the function raised
         error = _original(exc)
+    except SystemExit as exc:  # functions behind `Resolve` run in no envelope
+        error = HandlerExitedError(f"It raised SystemExit: {exc}")
+        error.__cause__ = exc
     raise error
 
 
@@ -97,17 +122,35 @@ def _original(error: Exception) -> Exception:
     """Find what a function raised under what the SDK wrapped around it.
 
     Returns:
-        The function's own exception; an `ArgumentsError` when the arguments did not fit its
+        The function's own exception, or that of a function behind `Resolve`; a `ToolError` when a
+        question was not answered; an `ArgumentsError` when the arguments did not fit its
         signature; else the error itself.
     """
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, _Raised):
             return link.error
+        if isinstance(link, HandlerError):
+            return link
+        if isinstance(link, SDKToolError) and (unanswered := _unanswered(str(link))):
+            return ToolError(unanswered)
         if isinstance(link, ValidationError):
             return _arguments_error(link)
         link = link.__cause__
     return error
+
+
+def _unanswered(text: str) -> str | None:
+    """What the model reads when a question of `Resolve` has no answer; None for other errors.
+
+    The SDK tells it in words for the author of the tool, and in no type of its own.
+    """
+    found = UNRESOLVED.fullmatch(text)
+    if found is not None:
+        return f"The user {OUTCOMES[found['action']]} {found['parameter']!r}"
+    if MISFIT.fullmatch(text):
+        return "The answer to a question of this tool does not fit what was asked"
+    return None
 
 
 def _arguments_error(error: ValidationError) -> ArgumentsError:

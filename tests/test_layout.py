@@ -118,12 +118,10 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings.template",
             "settings.trust",
             "tasks.failover",
-            "transports.bodies",
-            "transports.exchanges",
             "transports.lines",
             "transports.probes",
+            "transports.refusals",
             "transports.streams",
-            "transports.websocket",
             "transports.websocket_protocol",
         ]
     ),
@@ -135,13 +133,13 @@ FLOORS: tuple[frozenset[str], ...] = (
             "options",
             "settings.sources",
             "status",
+            "transports.bodies",
+            "transports.exchanges",
             "transports.guard",
             "transports.http_protocol",
-            "transports.modern",
-            "transports.sessions",
-            "transports.sse",
             "transports.stdio",
             "transports.unix",
+            "transports.websocket",
             "wire",
         ]
     ),
@@ -158,7 +156,9 @@ FLOORS: tuple[frozenset[str], ...] = (
             "sdk_requests",
             "tasks.jobs",
             "transports.http_listener",
-            "transports.legacy",
+            "transports.modern",
+            "transports.sessions",
+            "transports.sse",
             "written",
         ]
     ),
@@ -173,7 +173,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "resources",
             "tasks.running",
             "transports.http",
-            "transports.streamable_http",
+            "transports.legacy",
         ]
     ),
     frozenset(
@@ -185,10 +185,20 @@ FLOORS: tuple[frozenset[str], ...] = (
             "extensions.tasks",
             "hooks",
             "plugin",
+            "transports.streamable_http",
+        ]
+    ),
+    frozenset(
+        [
+            "answers",
+            "extensions.following",
+            "filling",
+            "health",
+            "lifespan",
+            "registration",
             "transports",
         ]
     ),
-    frozenset(["answers", "extensions.following", "filling", "health", "lifespan", "registration"]),
     frozenset(["running", "server", "validation"]),
     frozenset(["loading", "sdk_servers"]),
     frozenset(["activation"]),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def request(method: str, number: int = 1, **params: Any) -> dict[str, Any]:
 
 def initialize(version: str) -> dict[str, Any]:
     client = {"name": "raw", "version": "1"}
-    return request("initialize", protocolVersion=version, capabilities={}, clientInfo=client)
+    can: dict[str, Any] = {"elicitation": {}}
+    return request("initialize", protocolVersion=version, capabilities=can, clientInfo=client)
 
 
 def events(text: str) -> list[dict[str, str]]:
@@ -177,6 +179,30 @@ async def test_a_resumed_stream_ends_with_the_response(served: ServerProcess) ->
     assert answer(resumed) == json.loads(last["data"])
     assert again.status_code == 405  # what makes a client stop asking
     assert (unknown.status_code, events(unknown.text)) == (200, [])
+
+
+async def test_a_question_that_was_lost_is_asked_again(served: ServerProcess) -> None:
+    call = request("tools/call", 11, name="conversation_greet", arguments={})
+    async with session(served.url()) as http, anyio.create_task_group() as tasks:
+        with anyio.fail_after(10):
+            async with http.stream("POST", PATH, json=call) as stream:
+                seen = await anext(stream.aiter_text())
+            opening = events(seen)[0]
+            resume = {"Accept": "text/event-stream", "Last-Event-ID": opening["id"]}
+            async with http.stream("GET", PATH, headers=resume) as stream:
+                told = ""
+                async for text in stream.aiter_text():
+                    told += text
+                    if "elicitation/create" in told and told.endswith("\r\n\r\n"):
+                        question = json.loads(events(told)[-1]["data"])
+                        result = {"action": "accept", "content": {"name": "Kari"}}
+                        said = {"jsonrpc": "2.0", "id": question["id"], "result": result}
+                        tasks.start_soon(partial(http.post, PATH, json=said))
+        messages = [json.loads(event["data"]) for event in events(told)]
+
+    assert opening["data"] == ""
+    assert [message.get("method") for message in messages] == ["elicitation/create", None]
+    assert messages[-1]["result"]["content"][0]["text"] == "Hello Kari"
 
 
 async def test_a_client_that_lost_its_stream_unseen_takes_it_over(served: ServerProcess) -> None:

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcpkit.core.encoding import encode
 from mcpkit.core.transports.messages import read_message
-from mcpkit.core.transports.responses import accepted, answer, fields_of, refusal
+from mcpkit.core.transports.refusals import refusal
+from mcpkit.core.transports.responses import accepted, answer, fields_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from mcpkit.core.encoding import ENCODED_MEMBERS, ENCODED_RESULT, encode, with_members
-from mcpkit.core.transports.responses import Response, framed, refusal
+from mcpkit.core.transports.refusals import refusal
+from mcpkit.core.transports.responses import Response
 
 
 class Exchange:
@@ -79,7 +80,7 @@ class Exchange:
         if self._streams:
             body = {} if params is None else {"params": dict(params)}
             message = {"jsonrpc": "2.0", "method": method, **body}
-            await self.response.write(framed(encode(message)))
+            await self.response.write(encode(message))
 
     async def progress(
         self, progress: float, total: float | None = None, message: str | None = None

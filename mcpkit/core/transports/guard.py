@@ -21,7 +21,7 @@ from mcpkit.core.transports.cors import Cors
 from mcpkit.core.transports.names import allowed_hosts, allowed_origins
 from mcpkit.core.transports.principals import peer_of
 from mcpkit.core.transports.probes import PATHS
-from mcpkit.core.transports.responses import refuse
+from mcpkit.core.transports.refusals import refuse
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from mcpkit.core.contributions import Endpoint
 from mcpkit.core.errors import RETRY_AFTER
 from mcpkit.core.transports.bodies import Posted, reject, reject_unaccepted, reject_with
 from mcpkit.core.transports.principals import principal_of
-from mcpkit.core.transports.responses import SESSION_WAIT, Company, accepted, answer, fields_of
+from mcpkit.core.transports.refusals import SESSION_WAIT
+from mcpkit.core.transports.responses import Company, accepted, answer, fields_of
 from mcpkit.core.transports.sessions import Session
 
 logger = logging.getLogger(__name__)

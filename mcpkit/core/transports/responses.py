@@ -7,18 +7,14 @@ a task that notices when its client leaves, and keeps proxies awake.
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
 
 import anyio
-import mcp_types as types
 from anyio.lowlevel import checkpoint
-from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from mcpkit.core.errors import RETRY_AFTER
 from mcpkit.core.transports.unsent import LARGE, holding
 
 logger = logging.getLogger(__name__)
@@ -29,17 +25,8 @@ ALONE = 0.05
 SILENCE = 15.0
 """Seconds without a byte after which a comment is sent, before a proxy gives up."""
 
-REFUSALS = frozenset({429, 503})
-"""Codes of JSON-RPC errors that are statuses of HTTP as well: too many requests, unavailable."""
-
-MOST_SECONDS = 7 * 24 * 3600.0
-"""Longest time after which a client may be told to try again."""
-
 PIECE = 128 * 1024
 """Bytes of a long message that are sent at a time, so that other clients are served between."""
-
-SESSION_WAIT = 10
-"""Seconds after which a client may try again to open a session."""
 
 FRAME: Final = (b"event: message\r\ndata: ", b"\r\n\r\n")
 """The bytes before and after the JSON of one event."""
@@ -61,16 +48,6 @@ def framed(data: bytes) -> bytes:
     return b"%b%b%b" % (FRAME[0], data, FRAME[1])
 
 
-def refusal(error: types.ErrorData) -> tuple[int, Sequence[Header]] | None:
-    """The HTTP status and header fields of an error that says "not now"; None for other errors."""
-    if error.code not in REFUSALS:
-        return None
-    seconds = error.data.get(RETRY_AFTER) if isinstance(error.data, Mapping) else None
-    if not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
-        return error.code, ()
-    return error.code, [(b"retry-after", b"%d" % math.ceil(seconds))]
-
-
 async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header] = ()) -> None:
     """Send a whole response: JSON, or nothing."""
     length = (b"content-length", b"%d" % len(body))
@@ -78,19 +55,6 @@ async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header]
     start = {"type": "http.response.start", "status": status, "headers": [*kind, length, *headers]}
     await send(start)
     await send({"type": "http.response.body", "body": body})
-
-
-def refuse(
-    status: int, problem: str, hint: str, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    """Make the answer to a refused request; to a WebSocket it refuses the handshake."""
-    return JSONResponse({"error": problem, "hint": hint}, status_code=status, headers=headers)
-
-
-def crowded() -> JSONResponse:
-    """Make the answer to a client for whose session there is no room."""
-    hint = "Close another one, or try again later"
-    return refuse(503, "Too many open sessions", hint, {"Retry-After": str(SESSION_WAIT)})
 
 
 def fields_of(scope: Scope) -> dict[str, str]:
@@ -137,14 +101,24 @@ class Response:
         self._is_stream = False
         self._written = 0.0
 
-    async def write(self, event: bytes) -> None:
-        """Send an event, unless all is over."""
-        with holding(self._scope, len(event)):
+    async def write(self, data: bytes, frame: Callable[[bytes], bytes] = framed) -> bool:
+        """Send an event, unless all is over.
+
+        Args:
+            data: The message.
+            frame: Makes the event, when those before it have been sent.
+
+        Returns:
+            Whether it was sent.
+        """
+        with holding(self._scope, len(data)):
             async with self._lock():
-                if not self.is_over:
-                    await self._begin()
-                    body = {"type": "http.response.body", "body": event, "more_body": True}
-                    await self._send(body)
+                if self.is_over:
+                    return False
+                await self._begin()
+                body = {"type": "http.response.body", "body": frame(data), "more_body": True}
+                await self._send(body)
+                return True
 
     async def begin(self) -> None:
         """Become a stream, unless all is over."""
@@ -158,7 +132,7 @@ class Response:
         status: int = 200,
         headers: Sequence[Header] = (),
         frame: Callable[[bytes], bytes] = framed,
-    ) -> None:
+    ) -> bool:
         """Send the last message: alone, or as the last event of the stream.
 
         Args:
@@ -166,13 +140,15 @@ class Response:
             status: Of HTTP, unless the response is a stream.
             headers: Beside the usual ones, unless the response is a stream.
             frame: Makes the event.
+
+        Returns:
+            Whether it was sent.
         """
         if self._writing is None and len(body) < LARGE:
-            await self._end(body, status, headers, frame)
-            return
+            return await self._end(body, status, headers, frame)
         with holding(self._scope, len(body)):
             async with self._lock():
-                await self._end(body, status, headers, frame)
+                return await self._end(body, status, headers, frame)
 
     async def _end(
         self,
@@ -180,13 +156,15 @@ class Response:
         status: int,
         headers: Sequence[Header],
         frame: Callable[[bytes], bytes],
-    ) -> None:
-        if not self.is_over:
-            self.is_over = True
-            if self._is_stream:
-                await self._send({"type": "http.response.body", "body": frame(body)})
-            else:
-                await answer(self._send, status, body, [*self._headers, *headers])
+    ) -> bool:
+        if self.is_over:
+            return False
+        self.is_over = True
+        if self._is_stream:
+            await self._send({"type": "http.response.body", "body": frame(body)})
+        else:
+            await answer(self._send, status, body, [*self._headers, *headers])
+        return True
 
     async def end_in_parts(self, parts: Sequence[bytes]) -> None:
         """Send the last message piece by piece, as fast as its client reads.
@@ -232,7 +210,7 @@ class Response:
                     pass
                 return
             if comments and self._written <= heard:
-                await self.write(b": ping\r\n\r\n")
+                await self.write(b": ping\r\n\r\n", bytes)
             heard = self._written if self._written > heard else anyio.current_time()
 
     def _lock(self) -> anyio.Lock:

@@ -32,7 +32,8 @@ from mcpkit.core.transports.bodies import Posted, reject, reject_with
 from mcpkit.core.transports.channels import Inbox, Outbox
 from mcpkit.core.transports.events import EventLog
 from mcpkit.core.transports.messages import busy, failure, taken, write_message
-from mcpkit.core.transports.responses import Company, Response, answer, refusal
+from mcpkit.core.transports.refusals import refusal
+from mcpkit.core.transports.responses import Company, Response, answer
 from mcpkit.core.transports.streams import Stream
 
 logger = logging.getLogger(__name__)

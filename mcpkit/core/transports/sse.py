@@ -15,7 +15,7 @@ from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.bodies import CheckedBodies
 from mcpkit.core.transports.messages import write_message
 from mcpkit.core.transports.principals import principal_of
-from mcpkit.core.transports.responses import crowded
+from mcpkit.core.transports.refusals import crowded
 from mcpkit.core.transports.unsent import holding, outgoing_of
 
 

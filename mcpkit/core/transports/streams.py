@@ -45,19 +45,20 @@ class Stream:
         self._log = log
 
     async def tell(self, data: bytes) -> None:
-        """Send a message before the last one."""
-        event = framed(data) if self._log is None else self._log.add(self.name, data).framed()
-        if self.response is not None:
-            await self.response.write(event)
+        """Send a message before the last one; keep it while nobody listens."""
+        while (response := self._open_response()) is not None:
+            if await response.write(data, self._next):
+                return
+        self._next(data)
 
     async def end(self, data: bytes, status: int = 200, headers: Sequence[Header] = ()) -> None:
         """Send the last message; with an HTTP status of its own, if no stream has begun."""
-        response = self.response
-        if response is None or response.is_over:
-            self._last(data)
+        while (response := self._open_response()) is not None:
+            if await response.end(data, status, headers, self._last):
+                break
         else:
-            await response.end(data, status, headers, self._last)
-        self.release(response)
+            self._last(data)
+        self.release(self.response)
 
     async def close(self) -> None:
         """End the response before the last message; the client will resume."""
@@ -93,6 +94,16 @@ class Stream:
         if not response.is_over:
             response.is_over = True
             self.release(response)
+
+    def _open_response(self) -> Response | None:
+        """Where it goes now; another one, if that was closed while a message waited."""
+        response = self.response
+        return None if response is None or response.is_over else response
+
+    def _next(self, data: bytes) -> bytes:
+        if self._log is None:
+            return framed(data)
+        return self._log.add(self.name, data).framed()
 
     def _last(self, data: bytes) -> bytes:
         if self._log is None:

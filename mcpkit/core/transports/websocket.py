@@ -20,7 +20,7 @@ from mcpkit.core.clients import Place
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.messages import read_message, write_message
 from mcpkit.core.transports.principals import principal_of
-from mcpkit.core.transports.responses import crowded
+from mcpkit.core.transports.refusals import crowded
 from mcpkit.core.transports.unsent import holding
 
 SUBPROTOCOL = "mcp"

@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
     "transports",
     multiple=True,
     metavar="NAME",
-    help="stdio (default), streamable-http, sse, websocket, or one of a plugin. Repeatable: "
-    "HTTP transports share one port.",
+    help="stdio (default), streamable-http (or http), sse, websocket, or one of a plugin. "
+    "Repeatable: HTTP transports share one port.",
 )
 @click.option("--host", help="Address to listen on; 127.0.0.1 by default.")
 @click.option("-p", "--port", type=int, help="TCP port; 8000 by default, 0 takes a free one.")
@@ -104,6 +104,8 @@ def serve(
         )
     lazy = not effective.settings.eager
     named = effective.settings.transports
+    if set(named) == {"stdio"}:
+        _tell_useless(http)
     with paused_collector():
         import anyio
 
@@ -144,6 +146,17 @@ def _inherited(text: str) -> hosting.Inherited:
     except (ValueError, OSError) as exc:
         raise click.UsageError(f"{hosting.OPTION} is for mcpkit itself: say --shared") from exc
     return inherited
+
+
+def _tell_useless(http: dict[str, Any]) -> None:
+    """Warn of options of the network where the server is reached over stdio alone."""
+    given = [f"--{name.replace('_', '-')}" for name, value in http.items() if value is not None]
+    if given:
+        from mcpkit.core.logs import about
+
+        hint = "Say --transport streamable-http as well"
+        text = "Nothing listens on the network, so %s has no effect: the server speaks stdio alone"
+        logger.warning(text, ", ".join(given), extra=about(hint=hint))
 
 
 def _refuse_network(transports: tuple[str, ...], http: dict[str, Any]) -> None:

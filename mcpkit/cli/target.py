@@ -20,12 +20,10 @@ from mcpkit.cli.options import plugin_options, quiet_app
 from mcpkit.cli.output import print_line
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
+    from mcpkit.cli.remote import Remote
     from mcpkit.core.stopping import Limits
 
 ResultT = TypeVar("ResultT")
-
-TIMEOUT = 30.0
-"""Seconds that connecting to another server may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,36 +54,37 @@ class Target:
         from mcpkit.core.errors import MCPKitError
         from mcpkit.core.groups import leaves, ungrouped
 
+        remote = self._remote()
         try:
             with ungrouped():
-                async with self._client(limits) as client:
+                async with self._client(limits, remote) as client:
                     return await use(client)
-        except MCPError as exc:
-            raise MCPKitError(exc.message) from exc
         except (MCPKitError, click.ClickException):
             raise
         except Exception as exc:
-            where = self.url or self.command
+            error = next(leaves(exc))
+            if remote is not None and (refusal := remote.explain(error)) is not None:
+                raise refusal from error
+            if isinstance(exc, MCPError):
+                raise MCPKitError(exc.message) from exc
+            where = remote.name if remote is not None else self.command and repr(self.command)
             if where is None:
                 raise
-            error = next(leaves(exc))
             raise MCPKitError(
-                f"Cannot talk to {where!r}: {str(error) or type(error).__name__}",
-                hint="Is it running, is the address right, does it want a key (--header)?",
+                f"Cannot talk to {where}: {str(error) or type(error).__name__}",
+                hint="Is it running, and is the address right?",
             ) from error
 
     @asynccontextmanager
-    async def _client(self, limits: Limits) -> AsyncIterator[Any]:
+    async def _client(self, limits: Limits, remote: Remote | None) -> AsyncIterator[Any]:
         import mcp
 
         from mcpkit.core.extensions.following import FollowTasks
 
-        if self.url and self.command:
-            raise click.UsageError("--url and --command exclude each other")
         async with AsyncExitStack() as stack:
             server: Any
-            if self.url:
-                server = await self._remote(stack)
+            if remote is not None:
+                server = await remote.transport(stack)
             elif self.command:
                 program, *arguments = shlex.split(self.command)
                 server = mcp.StdioServerParameters(command=program, args=arguments)
@@ -98,24 +97,20 @@ class Target:
             async with mcp.Client(server, logging_callback=_log, extensions=extensions) as client:
                 yield client
 
-    async def _remote(self, stack: AsyncExitStack) -> Any:
-        import httpx2
-        from mcp.client.sse import sse_client
-        from mcp.client.streamable_http import streamable_http_client
+    def _remote(self) -> Remote | None:
+        if self.url and self.command:
+            raise click.UsageError("--url and --command exclude each other")
+        if not self.url:
+            return None
+        from mcpkit.cli.remote import remote
 
-        headers = dict(map(_header, self.headers))
-        url = str(self.url)
-        if url.rstrip("/").endswith("/sse"):
-            return sse_client(url, headers=headers)
-        timeout = httpx2.Timeout(TIMEOUT, read=None)
-        http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=timeout))
-        return streamable_http_client(url, http_client=http)
+        return remote(self.url, dict(map(_header, self.headers)))
 
 
 def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that choose a target, and pass it as `target`."""
 
-    @click.option("--url", help="Use the MCP server at this URL instead.")
+    @click.option("--url", help="Use the MCP server at this URL instead; ws:// is WebSocket.")
     @click.option("--command", help="Use the MCP server that this command starts instead.")
     @click.option(
         "--header",

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -56,6 +57,9 @@ def test_a_tool_is_called_with_typed_arguments(run: Run) -> None:
         (("prompt", "conversation_discuss"), 1, "subject is required"),
         (("tools", "list", "--url", "http://127.0.0.1:1/mcp"), 1, "Cannot talk to"),
         (("tools", "list", "--url", "x", "--command", "y"), 2, "exclude each other"),
+        (("tools", "list", "--url", "ftp://127.0.0.1/mcp"), 2, "it is no URL"),
+        (("tools", "list", "--url", "http://[::1/mcp"), 2, "it is no URL"),
+        (("tools", "list", "--url", "ws://127.0.0.1:1"), 1, "Cannot talk to 'ws://127.0.0.1:1/ws'"),
         (
             ("tools", "list", "--header", "hunter2", "--url", "http://127.0.0.1:1"),
             2,
@@ -100,20 +104,41 @@ def test_other_servers_are_used_by_url_and_by_command(
 ) -> None:
     key = "a-key-of-good-length"
     server = serve(
-        *("-t", "streamable-http", "-t", "sse", "--port", "0"),
+        *("-t", "http", "-t", "sse", "-t", "websocket", "--port", "0"),
         env={"MCPKIT_AUTH__API_KEYS": key},
     )
     header = ("--header", f"X-API-Key: {key}")
     command = f"{sys.executable} -m mcpkit serve --log-level error"
+    place = urlsplit(server.url()).netloc
+    ws = f"ws://{place}/ws"
 
-    http = run("call", "conversation_echo", "-a", "text=1", "--url", server.url(), *header)
-    sse = run("call", "conversation_echo", "-a", "text=2", "--url", server.url("sse"), *header)
-    keyless = run("tools", "list", "--url", server.url())
+    for url in (server.url(), f"http://{place}", place, server.url("sse"), ws, f"ws://{place}"):
+        said = run("call", "conversation_echo", "-a", "text=1", "--url", url, *header)
+        assert said.stdout == "1\n", f"{url}: {said.stderr}"
+    for url in (server.url(), server.url("sse"), ws):
+        keyless = run("tools", "list", "--url", url)
+        wrong = run("tools", "list", "--url", url, "--header", "X-API-Key: wrong")
+        assert keyless.returncode == wrong.returncode == 1
+        assert f"{url!r} wants a key: 401 Unauthorized" in keyless.stderr
+        assert "--header 'X-API-Key: …'" in keyless.stderr
+        assert "does not accept the key: 401" in wrong.stderr
+    lost = run("tools", "list", "--url", f"http://me:hunter2@{place}/nothing?key=hunter2", *header)
+    unknown = run("call", "conversation_ecko", "--url", place, *header)
     stdio = run_process("call", "timeutil_now", "--command", command, "--json")
 
-    assert (http.stdout, sse.stdout) == ("1\n", "2\n")
-    assert keyless.returncode == 1
+    assert (lost.returncode, "is not an MCP server: status 404" in lost.stderr) == (1, True)
+    assert "hunter2" not in lost.stderr
+    assert "Did you mean 'conversation_echo'?" in unknown.stderr
     assert json.loads(stdout := stdio.stdout)["isError"] is False, stdout
+
+
+def test_options_of_the_network_warn_where_nothing_listens(run_process: Run) -> None:
+    result = run_process("serve", "--port", "8001", "--no-plugins")
+
+    assert result.returncode == 0
+    assert "WARNING" in result.stderr
+    assert "--port has no effect" in result.stderr
+    assert "hint: Say --transport streamable-http" in result.stderr
 
 
 def test_a_plugin_is_made_where_the_home_folder_cannot_be_written(

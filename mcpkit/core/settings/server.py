@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mcpkit.core.settings.auth import AuthSettings
 from mcpkit.core.settings.calls import CallSettings, ListSettings, RequestStateSettings
@@ -10,6 +10,9 @@ from mcpkit.core.settings.http import HttpSettings
 from mcpkit.core.settings.plugins import LifespanSettings, PluginSection
 from mcpkit.core.settings.section import Section
 from mcpkit.core.settings.tasks import TaskSettings
+
+HTTP = "streamable-http"
+"""Name of the transport that `http` stands for as well."""
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
@@ -37,7 +40,9 @@ class Settings(Section):
     )
     website_url: str | None = Field(None, description="Web page of this server")
     transports: tuple[str, ...] = Field(
-        ("stdio",), min_length=1, description="Transports that `mcpkit serve` speaks by default"
+        ("stdio",),
+        min_length=1,
+        description="Transports that `mcpkit serve` speaks by default; http is streamable-http",
     )
     log_level: LogLevel = Field("info", description="Least severe log record written to stderr")
     log_format: LogFormat = Field(
@@ -70,6 +75,11 @@ class Settings(Section):
     plugins: dict[str, PluginSection] = Field(
         default_factory=dict, description="One section per plugin, its own settings included"
     )
+
+    @field_validator("transports")
+    @classmethod
+    def _name_http(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(HTTP if name == "http" else name for name in names)
 
     def plugin(self, name: str) -> PluginSection:
         """The section of one plugin; an empty one when nothing is set."""

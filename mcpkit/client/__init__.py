@@ -1,0 +1,1 @@
+"""Code of ours that runs in a client."""

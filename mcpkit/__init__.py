@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
         InputRequiredResult,
         ModelPreferences,
         PromptReference,
+        ReadResourceResult,
         RequestParams,
         ResourceLink,
         ResourceTemplateReference,
@@ -128,6 +129,7 @@ __all__ = [
     "PromptError",
     "PromptReference",
     "RateLimitedError",
+    "ReadResourceResult",
     "ReadyDeclaration",
     "RequestParams",
     "Resolve",
@@ -163,9 +165,10 @@ _MODULES = {
     "Sample UserMessage",
     "mcp.shared.exceptions": "MCPError",
     "mcp_types": "Annotations AudioContent CallToolResult Completion CompletionArgument "
-    "CompletionContext EmbeddedResource Icon ImageContent InputRequiredResult ModelPreferences "
-    "PromptReference RequestParams ResourceLink ResourceTemplateReference SamplingMessage "
-    "TextContent TextResourceContents ToolAnnotations",
+    "CompletionContext EmbeddedResource Icon ImageContent InputRequiredResult "
+    "ModelPreferences PromptReference ReadResourceResult RequestParams ResourceLink "
+    "ResourceTemplateReference SamplingMessage TextContent TextResourceContents "
+    "ToolAnnotations",
     "mcpkit.core.changes": "Changes",
     "mcpkit.core.context": "Context",
     "mcpkit.core.contributions": "Call CallNext Endpoint Extension Health Method Middleware "

@@ -184,7 +184,7 @@ class Plugin:
         return function
 
     def hookimpl(self, function: HandlerT) -> HandlerT:
-        """Implement a hook of `mcpkit.core.hookspecs`, such as `mcpkit_health`, by its name."""
+        """Implement a hook, such as `mcpkit_health`, by its name."""
         name = _name(function)
         if not name.startswith(HOOK_PREFIX):
             raise ValueError(f"A hook's name starts with {HOOK_PREFIX!r}; got {name!r}")

@@ -81,7 +81,7 @@ def _check_hooks(plugin: Any, manager: pluggy.PluginManager) -> None:
         manager.check_pending()
     except pluggy.PluginValidationError as exc:
         raise PluginContractError(
-            str(exc), hint="Implement a hook that mcpkit.core.hookspecs declares"
+            str(exc), hint="Implement a hook of the hooks page of the documentation"
         ) from exc
     callers = {caller.name: caller for caller in manager.get_hookcallers(plugin) or ()}
     for name in _hook_like(plugin):

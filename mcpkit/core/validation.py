@@ -232,7 +232,7 @@ def _identity(declaration: object) -> tuple[str, str]:
     raise PluginContractError(
         f"Its hook 'mcpkit_components' returned {type(declaration).__name__}, "
         "which is no declaration",
-        hint="Return the records of mcpkit.core.components, or use mcpkit.Plugin",
+        hint="Return mcpkit.ReadyDeclaration records, or use mcpkit.Plugin",
     )
 
 

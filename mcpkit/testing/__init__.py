@@ -13,13 +13,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # pytest loads this package at its start: the SDK must wait, see `__getattr__`
+    from mcp import Client
+
     from mcpkit.core.extensions.following import FollowTasks
     from mcpkit.testing.contract import Finding, assert_contract, check_plugin
     from mcpkit.testing.memory import connect
 
-__all__ = ["Finding", "FollowTasks", "assert_contract", "check_plugin", "connect"]
+__all__ = ["Client", "Finding", "FollowTasks", "assert_contract", "check_plugin", "connect"]
 
 _MODULES = {
+    "Client": "mcp",
     "Finding": "mcpkit.testing.contract",
     "FollowTasks": "mcpkit.core.extensions.following",
     "assert_contract": "mcpkit.testing.contract",

@@ -171,7 +171,7 @@ async def test_a_nested_call_asks_the_user_where_that_needs_no_further_round() -
         async with connect(
             shop=make_shop(),
             desk=make_desk(),
-            mode=mode,  # type: ignore[arg-type]
+            mode=mode,
             client=client_options,
         ) as client:
             results[mode] = await ask(client, "shop_greet")

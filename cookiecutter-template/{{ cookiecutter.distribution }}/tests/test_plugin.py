@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from mcp_types import TextContent, TextResourceContents
+from mcpkit import TextContent, TextResourceContents
 from mcpkit.testing import assert_contract, connect
 
 from {{ cookiecutter.module }} import plugin

@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import mcp
-import mcp_types as types
 import pytest
-from mcp.shared.exceptions import MCPError
 from mcpkit_plugin_search.index import default_path
 from mcpkit_plugin_search.settings import SearchSettings
 from mcpkit_plugin_search.tools import lifespan as lifespan_of
 from mcpkit_plugin_search.tools import mcpkit_health, plugin
 
-from mcpkit import MCPKitError
-from mcpkit.testing import assert_contract, connect
+from mcpkit import MCPError, MCPKitError, ResourceTemplateReference
+from mcpkit.testing import Client, assert_contract, connect
 
 from .hostile import many_pages, text_pdf
 
@@ -27,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def searching(settings: dict[str, Any], **options: Any) -> AsyncIterator[mcp.Client]:
+async def searching(settings: dict[str, Any], **options: Any) -> AsyncIterator[Client]:
     """Connect, and wait until the index is up to date."""
     async with connect(search=plugin, settings={"search": settings}, **options) as client:
         with anyio.fail_after(10):
@@ -40,7 +37,7 @@ async def searching(settings: dict[str, Any], **options: Any) -> AsyncIterator[m
         yield client
 
 
-async def find(client: mcp.Client, query: str, **arguments: Any) -> list[dict[str, Any]]:
+async def find(client: Client, query: str, **arguments: Any) -> list[dict[str, Any]]:
     result = await client.call_tool("search_documents", {"query": query, **arguments})
     assert result.structured_content is not None, result.content
     found: list[dict[str, Any]] = result.structured_content["documents"]
@@ -162,7 +159,7 @@ async def test_nothing_else_can_be_read(settings: Any, path: str) -> None:
         with pytest.raises(MCPError) as caught:
             await client.read_resource(f"search://documents/{path}")
 
-    assert caught.value.code == types.INVALID_PARAMS
+    assert caught.value.code == -32602
 
 
 async def test_reindexing_reads_what_changed_and_forgets_what_is_gone(
@@ -313,7 +310,7 @@ async def test_odd_names_and_broken_files_stop_nothing(settings: Any, notes: Pat
         found = await find(client, "curious")
         texts = [(await client.read_resource(hit["uri"])).contents[0] for hit in found]
         again = await client.call_tool("search_reindex", {})
-        reference = types.ResourceTemplateReference(uri="search://documents/{+path}")
+        reference = ResourceTemplateReference(uri="search://documents/{+path}")
         completed = await client.complete(reference, {"name": "path", "value": "c#"})
 
     assert sorted(text.text for text in texts) == [  # type: ignore[union-attr]
@@ -377,7 +374,7 @@ async def test_two_servers_share_one_index(settings: Any) -> None:
 
 
 async def test_paths_are_completed_by_any_part(settings: Any) -> None:
-    reference = types.ResourceTemplateReference(uri="search://documents/{+path}")
+    reference = ResourceTemplateReference(uri="search://documents/{+path}")
     async with searching(settings) as client:
         result = await client.complete(reference, {"name": "path", "value": "LOF"})
 

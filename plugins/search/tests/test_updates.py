@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import mcp
 import pytest
 from anyio import to_thread
-from mcp.shared.exceptions import MCPError
 from mcpkit_plugin_search import plugin
 from mcpkit_plugin_search.tools import lifespan
 
-from mcpkit.testing import connect
+from mcpkit import MCPError
+from mcpkit.testing import Client, connect
 
 from .hostile import many_pages
 
@@ -27,12 +26,12 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def searching(settings: dict[str, Any]) -> AsyncIterator[mcp.Client]:
+async def searching(settings: dict[str, Any]) -> AsyncIterator[Client]:
     async with connect(search=plugin, settings={"search": settings}) as client:
         yield client
 
 
-async def search(client: mcp.Client, query: str) -> tuple[list[str], bool]:
+async def search(client: Client, query: str) -> tuple[list[str], bool]:
     """Paths that are found, and whether indexing goes on."""
     result = await client.call_tool("search_documents", {"query": query})
     answer = result.structured_content
@@ -41,7 +40,7 @@ async def search(client: mcp.Client, query: str) -> tuple[list[str], bool]:
     return found, answer["indexing"]
 
 
-async def status_of(client: mcp.Client) -> dict[str, Any]:
+async def status_of(client: Client) -> dict[str, Any]:
     status = (await client.call_tool("search_status", {})).structured_content
     assert status is not None
     return status

@@ -7,13 +7,11 @@ from types import FrameType, ModuleType
 from typing import Any
 
 import anyio
-import mcp
 import pytest
-from mcp.shared.exceptions import MCPError
 from mcpkit_plugin_timeutil import occurrences, plugin, recurrence, zonesearch
 
-from mcpkit import Plugin, ToolError
-from mcpkit.testing import connect
+from mcpkit import MCPError, Plugin, ToolError
+from mcpkit.testing import Client, connect
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +32,7 @@ def make_neighbour() -> Plugin:
     return neighbour
 
 
-async def search(client: mcp.Client) -> None:
+async def search(client: Client) -> None:
     result = await client.call_tool("timeutil_next_occurrences", RARE)
     assert "matches are too rare" in str(result.content)
 

@@ -7,24 +7,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
-import mcp
-import mcp_types as types
 import pytest
-from mcp.shared.exceptions import MCPError
 from mcpkit_plugin_timeutil import plugin
 
-from mcpkit import MCPKitError
-from mcpkit.testing import assert_contract, connect
+from mcpkit import (
+    MCPError,
+    MCPKitError,
+    PromptReference,
+    ReadResourceResult,
+    ResourceTemplateReference,
+    TextContent,
+    TextResourceContents,
+)
+from mcpkit.testing import Client, assert_contract, connect
 
 pytestmark = pytest.mark.anyio
 
-ZONE_TEMPLATE = types.ResourceTemplateReference(uri="timeutil://zones/{+zone}")
-MEETING = types.PromptReference(name="timeutil_schedule_meeting")
+ZONE_TEMPLATE = ResourceTemplateReference(uri="timeutil://zones/{+zone}")
+MEETING = PromptReference(name="timeutil_schedule_meeting")
 
 
-def serve(**settings: Any) -> AbstractAsyncContextManager[mcp.Client]:
+def serve(**settings: Any) -> AbstractAsyncContextManager[Client]:
     @asynccontextmanager
-    async def serving() -> AsyncIterator[mcp.Client]:
+    async def serving() -> AsyncIterator[Client]:
         with anyio.fail_after(20):
             async with connect(timeutil=plugin, settings={"timeutil": settings}) as client:
                 yield client
@@ -43,7 +48,7 @@ async def refusal(tool: str, /, **arguments: Any) -> str:
     async with serve() as client:
         result = await client.call_tool(f"timeutil_{tool}", arguments)
     assert result.is_error
-    assert isinstance(result.content[0], types.TextContent)
+    assert isinstance(result.content[0], TextContent)
     return result.content[0].text
 
 
@@ -365,7 +370,7 @@ async def test_the_meeting_prompt_names_the_zones_in_full() -> None:
         )
 
     content = prompt.messages[0].content
-    assert isinstance(content, types.TextContent)
+    assert isinstance(content, TextContent)
     assert "- Europe/Oslo\n- Asia/Tokyo" in content.text
     assert "45 minutes" in content.text
 
@@ -377,7 +382,7 @@ async def test_the_meeting_prompt_refuses_unknown_zones(timezones: str) -> None:
             await client.get_prompt("timeutil_schedule_meeting", {"timezones": timezones})
 
 
-def _json(result: types.ReadResourceResult) -> Any:
+def _json(result: ReadResourceResult) -> Any:
     content = result.contents[0]
-    assert isinstance(content, types.TextResourceContents)
+    assert isinstance(content, TextResourceContents)
     return json.loads(content.text)

@@ -6,13 +6,12 @@ import time
 from typing import Any
 
 import anyio
-import mcp
 import pytest
-from mcp.shared.exceptions import MCPError
 from mcpkit_plugin_weather import plugin
 from mcpkit_plugin_weather.places import MAX_LENGTH
 
-from mcpkit.testing import connect
+from mcpkit import MCPError
+from mcpkit.testing import Client, connect
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +29,7 @@ def body(answer: Any) -> Any:
     return 200, {}, json.dumps(answer).encode()
 
 
-async def timed(client: mcp.Client, tool: str, arguments: dict[str, Any]) -> tuple[Any, float]:
+async def timed(client: Client, tool: str, arguments: dict[str, Any]) -> tuple[Any, float]:
     begun = time.monotonic()
     with anyio.fail_after(20):
         result = await client.call_tool(f"weather_{tool}", arguments)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from mcpkit_plugin_weather import plugin
 
+from mcpkit import ResourceTemplateReference
 from mcpkit.testing import connect
 
 pytestmark = pytest.mark.anyio
@@ -55,9 +56,7 @@ async def test_a_country_may_be_named_in_english_or_the_language_of_the_answer(
 
 
 async def test_completion_forgives_case_and_marks(settings: Any) -> None:
-    import mcp_types as types
-
-    reference = types.ResourceTemplateReference(uri="weather://{city}/current")
+    reference = ResourceTemplateReference(uri="weather://{city}/current")
     async with connect(weather=plugin, settings={"weather": settings}) as client:
         found = await client.complete(reference, {"name": "city", "value": "sao p"})
 

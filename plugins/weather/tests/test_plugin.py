@@ -5,13 +5,14 @@ import threading
 from typing import Any
 
 import anyio
-import mcp_types as types
 import pytest
-from mcp.shared.exceptions import MCPError
-from mcpkit_plugin_weather import plugin
+from mcpkit_plugin_weather import plugin, weather
+from mcpkit_plugin_weather.errors import UpstreamError
+from mcpkit_plugin_weather.places import find_place
+from mcpkit_plugin_weather.plugin import lifespan, mcpkit_health
+from mcpkit_plugin_weather.settings import WeatherSettings
 
-from mcpkit.core.assembly import build
-from mcpkit.core.settings import Settings
+from mcpkit import MCPError, ResourceTemplateReference
 from mcpkit.testing import assert_contract, connect
 
 pytestmark = pytest.mark.anyio
@@ -151,7 +152,7 @@ async def test_the_resource_and_the_prompt_and_completion(settings: Any, mode: A
     async with connect(weather=plugin, settings={"weather": settings}, mode=mode) as client:
         resource = await client.read_resource("weather://Oslo/current")
         prompt = await client.get_prompt("weather_packing", {"city": "Oslo", "days": "3"})
-        reference = types.ResourceTemplateReference(uri="weather://{city}/current")
+        reference = ResourceTemplateReference(uri="weather://{city}/current")
         await client.call_tool("weather_current", {"city": "Honolulu"})
         completed = await client.complete(reference, {"name": "city", "value": "ho"})
         with pytest.raises(MCPError, match="Did you mean 'Oslo'"):
@@ -284,27 +285,24 @@ async def test_an_upstream_that_is_not_there_or_hangs_is_told(
     ("answer", "said"), [("down", "has a problem on its side"), ("drip", "did not answer")]
 )
 async def test_three_failures_in_a_row_make_it_not_ready(
-    open_meteo: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, answer: str, said: str
+    open_meteo: Any, settings: Any, answer: str, said: str
 ) -> None:
-    import mcp
-
-    monkeypatch.setattr("mcpkit.core.health.MAX_AGE", 0.0)
     open_meteo.scripted += [open_meteo.drip if answer == "drip" else (503, {}, b"")] * 3
-    section = {**settings, "retries": 0, "deadline": 1.0}
-    chosen = Settings.model_validate({"plugins": {"weather": section}})
-    app = build(chosen, plugins=False, objects={"weather": plugin})
-    async with app.running() as running, mcp.Client(running.server) as client:
-        before = (await running.report())["plugins"]["weather"]
+    section = WeatherSettings(**{**settings, "retries": 0, "deadline": 1.0})
+    async with lifespan(section) as state:
+        place = await find_place(state.client, "1,1", language="en")
+        before = mcpkit_health(state)
         for _ in range(3):
-            await client.call_tool("weather_current", {"city": "1,1"})
-        failing = (await running.report())["plugins"]["weather"]
-        await client.call_tool("weather_current", {"city": "1,1"})
-        after = (await running.report())["plugins"]["weather"]
+            with pytest.raises(UpstreamError):
+                await weather.current(state.client, place, "metric")
+        failing = mcpkit_health(state)
+        await weather.current(state.client, place, "metric")
+        after = mcpkit_health(state)
 
-    assert before["ready"] is True
-    assert failing["ready"] is False
-    assert said in failing["message"]
-    assert after["ready"] is True
+    assert before.ready is True
+    assert failing.ready is False
+    assert said in failing.message
+    assert after.ready is True
 
 
 async def test_a_customer_key_is_sent_and_never_told(

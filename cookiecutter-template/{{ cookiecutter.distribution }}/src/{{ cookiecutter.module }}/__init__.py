@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from mcp_types import ToolAnnotations
-from mcpkit import Context, Plugin, ToolError
+from mcpkit import Context, Plugin, ToolAnnotations, ToolError
 from pydantic import BaseModel, Field
 
 from .settings import {{ cookiecutter.class_name }}Settings

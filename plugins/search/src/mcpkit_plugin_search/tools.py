@@ -4,10 +4,18 @@ from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
-from mcp_types import CompletionArgument, ToolAnnotations
 from pydantic import Field
 
-from mcpkit import Context, Health, Plugin, ResourceError, ResourceNotFoundError, ToolError
+from mcpkit import (
+    CompletionArgument,
+    Context,
+    Health,
+    Plugin,
+    ResourceError,
+    ResourceNotFoundError,
+    ToolAnnotations,
+    ToolError,
+)
 
 from .answers import (
     Document,
@@ -212,7 +220,7 @@ def research(
     )
 
 
-@plugin.completion()
+@plugin.completion
 async def complete(
     ref: Any, argument: CompletionArgument, context: Any, ctx: SearchContext
 ) -> list[str]:

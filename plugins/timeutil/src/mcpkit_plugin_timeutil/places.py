@@ -4,10 +4,16 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated
 
-import mcp_types as types
 from pydantic import Field
 
-from mcpkit import ResourceNotFoundError, ToolError
+from mcpkit import (
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceNotFoundError,
+    ResourceTemplateReference,
+    ToolError,
+)
 
 from . import answers, zones, zonesearch
 from .plugin import READ_ONLY, plugin
@@ -78,21 +84,16 @@ def zone_details(zone: str) -> str:
     )
 
 
-@plugin.completion()
+@plugin.completion
 def complete_zone(
-    ref: types.PromptReference | types.ResourceTemplateReference,
-    argument: types.CompletionArgument,
-    context: types.CompletionContext | None,
-) -> types.Completion | None:
+    ref: PromptReference | ResourceTemplateReference,
+    argument: CompletionArgument,
+    context: CompletionContext | None,
+) -> list[str]:
     """Complete a zone; in a comma-separated list, the last one."""
     if argument.name not in ("zone", "timezones"):
-        return None
+        return []
     before, comma, last = argument.value.rpartition(",")
     kept = f"{before}{comma}{' ' if comma else ''}"
     wanted = last.strip()
-    names = zonesearch.complete(wanted)
-    return types.Completion(
-        values=[f"{kept}{name}" for name in names[:MAX_COMPLETIONS]],
-        total=len(names),
-        has_more=len(names) > MAX_COMPLETIONS,
-    )
+    return [f"{kept}{name}" for name in zonesearch.complete(wanted)]

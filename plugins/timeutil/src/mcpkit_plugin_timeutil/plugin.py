@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Annotated
 
-import mcp_types as types
 from pydantic import Field
 
-from mcpkit import Context, Plugin, ToolError, WorkerThreads
+from mcpkit import Context, Plugin, ToolAnnotations, ToolError, WorkerThreads
 
 from . import moments, zonesearch
 from .durations import BusinessDaysError
@@ -26,7 +25,7 @@ plugin = Plugin(
     ),
 )
 
-READ_ONLY = types.ToolAnnotations(
+READ_ONLY = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
 

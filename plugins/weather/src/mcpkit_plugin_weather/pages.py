@@ -2,10 +2,9 @@
 
 from typing import Annotated, Any
 
-from mcp_types import CompletionArgument
 from pydantic import Field
 
-from mcpkit import ResourceError, ResourceNotFoundError
+from mcpkit import CompletionArgument, ResourceError, ResourceNotFoundError
 
 from . import weather
 from .errors import PlaceError, WeatherError
@@ -50,7 +49,7 @@ def packing(
     )
 
 
-@plugin.completion()
+@plugin.completion
 def complete(
     ref: Any, argument: CompletionArgument, context: Any, ctx: WeatherContext
 ) -> list[str]:

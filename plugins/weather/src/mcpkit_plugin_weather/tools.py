@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from mcpkit import ToolError
+from mcpkit import ToolAnnotations, ToolError
 
 from . import weather
 from .errors import PlaceNotFoundError, WeatherError

@@ -288,7 +288,11 @@ def readme_commands() -> list[str]:
 
 
 @pytest.mark.parametrize("line", [line for line in readme_commands() if " serve" not in line])
-def test_commands_of_the_readme_run(run: Run, tmp_path: Path, line: str) -> None:
+def test_commands_of_the_readme_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
     if line.endswith(" trust"):
         (tmp_path / "mcpkit.toml").touch()
     result = run(*shlex.split(line)[1:])

@@ -171,6 +171,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "outputs",
             "prompts",
             "resources",
+            "subscriptions",
             "tasks.running",
             "transports.http",
             "transports.legacy",

@@ -109,6 +109,17 @@ class Answers:
             return result
         return apply_cache_hint(result, component.cache)
 
+    async def check_resource(self, uri: str) -> None:
+        """Check that a component serves a URI.
+
+        Raises:
+            MCPError: None does.
+        """
+        try:
+            await self._find_resource(uri)
+        except (NotFoundError, ResourceNotFoundError) as exc:
+            raise unknown(exc, uri) from exc
+
     async def complete(
         self, ctx: Request, params: types.CompleteRequestParams
     ) -> types.CompleteResult:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mcpkit.core.settings import HttpSettings
+from mcpkit.core.transports.events import Kept
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +31,16 @@ class Client:
         sessions: How many are open.
         idle: Those that nobody is connected to, the one that is idle for longest first.
         requests: How many requests are in flight in all of them.
-        most_requests: How many there may be.
+        requests_size: Bytes of these.
+        kept: Bytes of messages that are kept so that it can resume.
     """
 
     name: str
-    most_requests: int
+    kept: Kept
     sessions: int = 0
     idle: dict[Place, None] = field(default_factory=dict)
     requests: int = 0
+    requests_size: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -46,16 +49,20 @@ class Place:
 
     Attributes:
         client: Whose session it is.
+        settings: How much its client may use.
         end: Ends the session; None if somebody is always connected to it.
         uses: How many connections use it now.
         requests: How many of its requests are in flight.
+        requests_size: Bytes of these.
         is_open: Whether it counts.
     """
 
     client: Client
+    settings: HttpSettings
     end: Callable[[], None] | None = None
     uses: int = 0
     requests: int = 0
+    requests_size: int = 0
     is_open: bool = True
 
     def use(self) -> None:
@@ -70,11 +77,23 @@ class Place:
             self.client.idle[self] = None
         return not self.uses
 
-    def count(self, change: int) -> None:
+    def count(self, change: int, size: int) -> None:
         """Note that requests of it begin, or end."""
         self.requests += change
+        self.requests_size += size
         if self.is_open:
             self.client.requests += change
+            self.client.requests_size += size
+
+    def exceeded(self, size: int) -> tuple[str, int] | None:
+        """The setting, and its value, that one more request of some size would exceed."""
+        client, settings = self.client, self.settings
+        if client.requests >= settings.max_requests_per_client:
+            return "http.max_requests_per_client", client.requests
+        most = settings.max_requests_size_per_client
+        if client.requests and client.requests_size + size > most:
+            return "http.max_requests_size_per_client", client.requests
+        return None
 
 
 class RequestLimit:
@@ -91,34 +110,40 @@ class RequestLimit:
         self._count = 0
         self._is_told = False
 
-    def take(self) -> bool:
-        """Count one more request; False if there are too many."""
-        client = self._place.client if self._place is not None else None
+    @property
+    def has_sizes(self) -> bool:
+        """Whether the sizes of requests matter."""
+        return self._place is not None
+
+    def take(self, size: int = 0) -> bool:
+        """Count one more request; False if there are too many, or they are too large."""
         if self._count >= self._most:
             self._tell("A session", self._most, "calls.limit_per_connection")
             return False
-        if client is not None and client.requests >= client.most_requests:
-            self._tell(client.name, client.most_requests, "http.max_requests_per_client")
+        exceeded = self._place.exceeded(size) if self._place is not None else None
+        if self._place is not None and exceeded is not None:
+            setting, count = exceeded
+            self._tell(self._place.client.name, count, setting)
             return False
-        self._change(1)
+        self._change(1, size)
         return True
 
-    def give(self) -> None:
+    def give(self, size: int = 0) -> None:
         """Count one less."""
-        self._change(-1)
+        self._change(-1, -size)
 
-    def _change(self, change: int) -> None:
+    def _change(self, change: int, size: int) -> None:
         self._count += change
         if self._place is not None:
-            self._place.count(change)
+            self._place.count(change, size)
 
-    def _tell(self, who: str, most: int, setting: str) -> None:
+    def _tell(self, who: str, count: int, setting: str) -> None:
         if not self._is_told:
             self._is_told = True
             logger.warning(
                 "%s has %d requests in flight, as many as %s allows: refused one more",
                 who,
-                most,
+                count,
                 setting,
             )
 
@@ -144,13 +169,14 @@ class Clients:
         Returns:
             Its place; None if there is no room.
         """
-        client = self._clients.get(name) or Client(name, self._settings.max_requests_per_client)
+        most = self._settings.resumable_size_per_client
+        client = self._clients.get(name) or Client(name, Kept(most))
         if not (self._has_share(client) and self._has_room()):
             return None
         self._clients[name] = client  # it may have gone with its last session
         client.sessions += 1
         self._sessions += 1
-        return Place(client)
+        return Place(client, self._settings)
 
     def leave(self, place: Place) -> None:
         """Count a session no more; a second time does nothing."""
@@ -160,6 +186,7 @@ class Clients:
         place.is_open = False
         client.idle.pop(place, None)
         client.requests -= place.requests
+        client.requests_size -= place.requests_size
         client.sessions -= 1
         self._sessions -= 1
         if not client.sessions:

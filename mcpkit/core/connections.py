@@ -77,7 +77,7 @@ class Connections:
     async def subscribe(
         self, ctx: ServerRequestContext[Any, Any], params: types.SubscribeRequestParams
     ) -> types.EmptyResult:
-        """Answer `resources/subscribe`."""
+        """Answer `resources/subscribe`, for a URI that is served."""
         uri, wishes = str(params.uri), self.wishes(ctx.session)
         if self._adopted is not None and wishes.is_told and uri not in wishes.uris:
             self._adopted.watch(uri)

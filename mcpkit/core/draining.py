@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import mcp_types as types
@@ -11,11 +11,19 @@ from mcp.shared.dispatcher import as_request_id, coerce_request_id
 from mcp.shared.message import SessionMessage
 
 from mcpkit.core.clients import RequestLimit
+from mcpkit.core.encoding import encode
 from mcpkit.core.middleware import LISTEN
 from mcpkit.core.transports.messages import busy, taken
 
 CANCELLED = "notifications/cancelled"
 """Notification by which a client gives up a request."""
+
+
+class _Asked(NamedTuple):
+    """A request; a subscription is not waited for."""
+
+    is_subscription: bool
+    size: int
 
 
 class Unanswered:
@@ -27,8 +35,7 @@ class Unanswered:
 
     def __init__(self, limit: RequestLimit | None = None) -> None:
         self._limit = limit
-        self._ids: dict[types.RequestId, bool] = {}
-        """Whether each is a subscription: that is not waited for."""
+        self._ids: dict[types.RequestId, _Asked] = {}
         self._open = 0
         self._settled = anyio.Event()
 
@@ -59,20 +66,22 @@ class Unanswered:
     def _add(self, request: types.JSONRPCRequest) -> types.JSONRPCError | None:
         if request.id in self._ids:
             return taken(request.id)
-        if self._limit is not None and not self._limit.take():
-            return busy(request.id)
-        is_subscription = request.method == LISTEN
-        self._ids[request.id] = is_subscription
-        self._open += not is_subscription
+        size = 0
+        if self._limit is not None:
+            size = len(encode(request.params)) if self._limit.has_sizes else 0
+            if not self._limit.take(size):
+                return busy(request.id)
+        asked = self._ids[request.id] = _Asked(request.method == LISTEN, size)
+        self._open += not asked.is_subscription
         return None
 
     def _settle(self, request_id: types.RequestId) -> None:
-        is_subscription = self._ids.pop(request_id, None)
-        if is_subscription is None:
+        asked = self._ids.pop(request_id, None)
+        if asked is None:
             return
-        self._open -= not is_subscription
+        self._open -= not asked.is_subscription
         if self._limit is not None:
-            self._limit.give()
+            self._limit.give(asked.size)
         self._settled.set()
 
     async def wait(self) -> None:

@@ -30,7 +30,7 @@ from mcpkit.core.wire import FIELDS
 ItemT = TypeVar("ItemT")
 
 MAX_PAGES = 10_000
-"""Most pages that are kept: a client that makes up cursors gets errors, which are not."""
+"""Most pages that are kept."""
 
 Request = ServerRequestContext[Any, Any]
 
@@ -113,6 +113,8 @@ class KeptLists:
         self._adopted = adopted
         self._edition = -1
         self._pages: dict[tuple[str, str, str | None], _Page] = {}
+        self._cursors: set[tuple[str, str | None]] = set()
+        """Cursors of the pages that are kept: clients can make up any number of others."""
 
     async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
         """Answer a list request from what was kept, or keep the answer."""
@@ -128,13 +130,16 @@ class KeptLists:
         if self._edition != self._registry.edition:
             self._edition = self._registry.edition
             self._pages.clear()
+            self._cursors.clear()
         key = (ctx.method, ctx.protocol_version, cursor)
         page = self._pages.get(key)
         if page is None:
             result = await self._make(ctx, call_next)
-            if not isinstance(result, dict) or len(self._pages) >= MAX_PAGES:
+            is_known = cursor is None or (ctx.method, cursor) in self._cursors
+            if not isinstance(result, dict) or not is_known or len(self._pages) >= MAX_PAGES:
                 return result
             page = self._pages[key] = _Page(result)
+            self._cursors.add((ctx.method, result.get("nextCursor")))
         if ctx.request is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             ctx.request.scope[ENCODED_RESULT] = page.encoded
         return page.result

@@ -6,13 +6,12 @@ handlers run the same way in both protocol eras.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.lowlevel.server import HandlerEntry
 from mcp.server.models import InitializationOptions
@@ -25,11 +24,7 @@ from mcpkit.core.composition import Composition
 from mcpkit.core.connections import Connections
 from mcpkit.core.lists import KeptLists, Lists
 from mcpkit.core.middleware import install
-
-Listen = Callable[
-    [ServerRequestContext[Any, Any], types.SubscriptionsListenRequestParams],
-    Awaitable[types.SubscriptionsListenResult],
-]
+from mcpkit.core.subscriptions import Subscriptions
 
 
 class ComposedServer(Server[Any]):
@@ -78,6 +73,9 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
     connections = Connections(parts.bus, adopted)
     answers = Answers(parts, connections)
     listen = ListenHandler(parts.bus)
+    subscriptions = Subscriptions(
+        connections, listen, answers.check_resource, parts.settings.lists, adopted
+    )
     settings, registry = parts.settings, parts.registry
     grows = adopted is not None
     has_resources = bool(registry.resources or registry.templates or grows)
@@ -98,7 +96,7 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
         on_read_resource=answers.read_resource if has_resources else None,
         on_get_prompt=answers.get_prompt if registry.prompts or grows else None,
         on_completion=answers.complete if registry.completers else None,
-        on_subscriptions_listen=listen if adopted is None else watched(listen, adopted),
+        on_subscriptions_listen=subscriptions.listen,
     )
     server.adopted = adopted
     for name, handler in Lists(registry, settings.lists, adopted).handlers().items():
@@ -108,7 +106,7 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
     )
     if has_resources:
         server.add_request_handler(
-            "resources/subscribe", types.SubscribeRequestParams, connections.subscribe
+            "resources/subscribe", types.SubscribeRequestParams, subscriptions.subscribe
         )
         server.add_request_handler(
             "resources/unsubscribe", types.UnsubscribeRequestParams, connections.unsubscribe
@@ -123,18 +121,6 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
             server.add_request_handler(method.name, method.params, handler)
     install(server, parts.gate, KeptLists(registry, adopted), settings.request_state)
     return server, listen
-
-
-def watched(listen: ListenHandler, adopted: Adopted) -> Listen:
-    """Answer subscriptions so that adopted servers publish changes of the resources in them."""
-
-    async def answer(
-        ctx: ServerRequestContext[Any, Any], params: types.SubscriptionsListenRequestParams
-    ) -> types.SubscriptionsListenResult:
-        with adopted.watching(params.notifications.resource_subscriptions or ()):
-            return await listen(ctx, params)
-
-    return answer
 
 
 def _joined(*texts: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """Clients: nobody takes the sessions that others need."""
 
-from mcpkit.core.clients import Clients, Place
+from mcpkit.core.clients import Clients, Place, RequestLimit
 from mcpkit.core.settings import HttpSettings
 
 
@@ -66,3 +66,19 @@ def test_who_leaves_makes_room_once() -> None:
     assert known.enter("a") is not None
     assert known.enter("b") is not None
     assert known.enter("c") is None
+
+
+def test_requests_of_one_client_have_a_size_and_one_is_always_taken() -> None:
+    known = clients(max_requests_size_per_client=2048)
+    place, other = known.enter("a"), known.enter("a")
+    assert place is not None
+    assert other is not None
+    first, second = RequestLimit(9, place), RequestLimit(9, other)
+
+    taken = [first.take(5000), second.take(10)]
+    first.give(5000)
+    taken += [first.take(1000), second.take(1000), second.take(1000)]
+    known.leave(place)
+    taken.append(second.take(1000))
+
+    assert taken == [True, False, True, True, False, True]

@@ -32,6 +32,12 @@ class ListSettings(Section):
     ttl: float = Field(
         0, ge=0, description="Seconds that clients may keep a list before they ask again"
     )
+    max_subscribed_size: int = Field(
+        64 * 1024,
+        ge=1024,
+        description="Most bytes of the resource URIs that one connection, or one subscription of "
+        "2026-07-28, may name, 64 more for each",
+    )
 
 
 class RequestStateSettings(Section):

@@ -85,6 +85,11 @@ class HttpSettings(Section):
         ge=1,
         description="Most requests in flight in all such sessions of one client; more are refused",
     )
+    max_requests_size_per_client: int = Field(
+        64 * MIB,
+        ge=1024,
+        description="Most bytes of these requests; more are refused, unless it is the only one",
+    )
     max_header_size: int = Field(
         64 * 1024, ge=1024, description="Largest header of a request with its URL, in bytes"
     )
@@ -149,6 +154,12 @@ class HttpSettings(Section):
         ge=0,
         description="Messages kept per session of the 2025 protocols, so that a client that lost "
         "its connection can resume; 0 keeps none",
+    )
+    resumable_size: int = Field(
+        16 * MIB, ge=1024, description="Most bytes of these messages of one session"
+    )
+    resumable_size_per_client: int = Field(
+        128 * MIB, ge=1024, description="Most bytes of these messages of all sessions of one client"
     )
     retry_interval: float = Field(
         1.0, gt=0, description="Seconds after which such a client is told to reconnect"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from secrets import token_hex
 
@@ -38,23 +39,69 @@ class Event:
         return b"%b%bdata: %b\r\n\r\n" % (head, kind, self.data)
 
 
+@dataclass(slots=True)
+class Kept:
+    """Bytes that are kept for one client, in all its sessions.
+
+    Attributes:
+        most: Bytes that may be kept.
+        size: Bytes that are kept.
+    """
+
+    most: float = math.inf
+    size: int = 0
+
+
 class EventLog:
     """The last events of one session, in memory; older ones are forgotten.
 
     Args:
         limit: Most events kept.
+        most: Bytes of them that are kept.
+        kept: Counts those of the whole client.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._events: deque[Event] = deque(maxlen=limit)
+    def __init__(self, limit: int, most: float = math.inf, kept: Kept | None = None) -> None:
+        self._events: deque[Event] = deque()
+        self._limit = limit
+        self._most = most
+        self._size = 0
+        self._kept = kept or Kept()
         self._numbers = count(1)
         self._name = token_hex(4)  # an event of another session is never taken for one of this
 
-    def add(self, stream: str, data: bytes, *, is_last: bool = False) -> Event:
-        """Keep one more."""
+    def add(
+        self, stream: str, data: bytes, *, is_last: bool = False, instead: bytes = b""
+    ) -> Event:
+        """Keep one more, and forget the oldest if it is too much.
+
+        Args:
+            stream: Which stream it belongs to.
+            data: The message.
+            is_last: Whether the stream has nothing more to say.
+            instead: Kept if the message is larger than all that may be kept.
+        """
         event = Event(f"{self._name}-{next(self._numbers)}", stream, data, is_last)
-        self._events.append(event)
+        is_large = len(data) > min(self._most, self._kept.most)
+        self._events.append(replace(event, data=instead) if is_large else event)
+        self._count(self._events[-1], 1)
+        while len(self._events) > self._limit or (self._events and self._is_full):
+            self._count(self._events.popleft(), -1)
         return event
+
+    def clear(self) -> None:
+        """Forget everything."""
+        while self._events:
+            self._count(self._events.popleft(), -1)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._size > self._most or self._kept.size > self._kept.most
+
+    def _count(self, event: Event, sign: int) -> None:
+        size = sign * len(event.data)
+        self._size += size
+        self._kept.size += size
 
     def after(self, name: str) -> tuple[Event, Sequence[Event]] | None:
         """An event, and the messages that came after it on its stream.

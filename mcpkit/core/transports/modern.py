@@ -36,6 +36,9 @@ from mcpkit.core.transports.responses import Company, Response, answer
 
 logger = logging.getLogger(__name__)
 
+LONGEST_LISTEN = 256 * 1024
+"""Bytes of a request that is kept as long as its client listens."""
+
 
 class ModernRequests:
     """Answers the messages of the modern protocol.
@@ -63,6 +66,10 @@ class ModernRequests:
             return
         if not isinstance(request, types.JSONRPCRequest):
             await reject(send, 400, types.INVALID_REQUEST, "Invalid request: nothing was asked")
+            return
+        if request.method == LISTEN and len(posted.body) > LONGEST_LISTEN:
+            text = "The request to subscribe is too large"
+            await reject(send, 413, types.INVALID_PARAMS, text, request.id)
             return
         json_only = self._json_response and request.method != LISTEN  # that one is a stream
         if not posted.is_answerable(json_only=json_only):

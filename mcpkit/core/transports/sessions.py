@@ -72,8 +72,9 @@ class Session:
         self._settings = settings.http
         self._company = company
         self._headers = [(b"mcp-session-id", self.name.encode())]
-        kept = self._settings.resumable_events
-        self._log = EventLog(kept) if kept else None
+        self._log: EventLog | None = None
+        if (limit := self._settings.resumable_events) > 0:
+            self._log = EventLog(limit, self._settings.resumable_size, place.client.kept)
         self._streams: dict[str, Stream] = {}
         self._limit = RequestLimit(settings.calls.limit_per_connection, place)
         self._unasked = Stream(UNASKED, self._log)
@@ -87,6 +88,13 @@ class Session:
             await serve_loop(
                 server, self._inbox, outbox, lifespan_state=state, session_id=self.name
             )
+        try:
+            await self._say_goodbye()
+        finally:
+            if self._log is not None:
+                self._log.clear()
+
+    async def _say_goodbye(self) -> None:
         with anyio.move_on_after(FAREWELL, shield=True):
             for stream in [*self._streams.values()]:
                 if stream.request_id is not None:
@@ -133,13 +141,15 @@ class Session:
         if name in self._streams:
             await reject_with(send, 400, taken(message.id).error, message.id)
             return None
-        if not self._limit.take():
+        size = len(posted.body)
+        if not self._limit.take(size):
             await reject_with(send, 429, busy(message.id).error, message.id)
             return None
         can_resume = self._log is not None and _version(posted) >= PRIMED
         opening = partial(self._priming, name) if can_resume else None
         stream = Stream(name, self._log, message.id, streams=not self._settings.json_response)
         stream.response = Response(scope, receive, send, self._headers, opening)
+        stream.size = size
         self._streams[name] = stream
         self._company.add(stream)
         try:
@@ -187,7 +197,7 @@ class Session:
         if isinstance(said, types.JSONRPCResponse | types.JSONRPCError):
             stream = self._streams.pop(encode(said.id).decode(), None)
             if stream is not None:
-                self._limit.give()
+                self._limit.give(stream.size)
                 stream.answer = said
                 refused = refusal(said.error) if isinstance(said, types.JSONRPCError) else None
                 await stream.end(data, *(refused or ()))

@@ -11,8 +11,15 @@ from collections.abc import Sequence
 import anyio
 import mcp_types as types
 
+from mcpkit.core.encoding import encode
 from mcpkit.core.transports.events import EventLog
 from mcpkit.core.transports.responses import Header, Response, framed
+
+TOO_LARGE = {
+    "code": types.INTERNAL_ERROR,
+    "message": "The answer was lost with its connection: it was too large to keep; ask again",
+}
+"""Kept for a client that resumes, in place of an answer larger than `http.resumable_size`."""
 
 
 class Stream:
@@ -42,6 +49,8 @@ class Stream:
         """The last message, once there is one."""
         self.let_go = anyio.Event()
         """Set when the response it began with is over."""
+        self.size = 0
+        """Bytes of the request."""
         self._log = log
 
     async def tell(self, data: bytes) -> None:
@@ -108,4 +117,5 @@ class Stream:
     def _last(self, data: bytes) -> bytes:
         if self._log is None:
             return framed(data)
-        return self._log.add(self.name, data, is_last=True).framed()
+        instead = encode({"jsonrpc": "2.0", "id": self.request_id, "error": TOO_LARGE})
+        return self._log.add(self.name, data, is_last=True, instead=instead).framed()

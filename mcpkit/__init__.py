@@ -80,6 +80,7 @@ if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
     from mcpkit.core.fetching import Fetched, FetchLimits, fetch
     from mcpkit.core.hookspecs import hookimpl, hookspec
     from mcpkit.core.plugin import Plugin
+    from mcpkit.core.progress import ProgressBar
     from mcpkit.core.sampling import Sampled
     from mcpkit.core.settings import PluginSettings
     from mcpkit.core.threads import WorkerThreads
@@ -126,6 +127,7 @@ __all__ = [
     "ModelPreferences",
     "Plugin",
     "PluginSettings",
+    "ProgressBar",
     "PromptError",
     "PromptReference",
     "RateLimitedError",
@@ -179,6 +181,7 @@ _MODULES = {
     "mcpkit.core.fetching": "FetchLimits Fetched fetch",
     "mcpkit.core.hookspecs": "hookimpl hookspec",
     "mcpkit.core.plugin": "Plugin",
+    "mcpkit.core.progress": "ProgressBar",
     "mcpkit.core.sampling": "Sampled",
     "mcpkit.core.settings": "PluginSettings",
     "mcpkit.core.threads": "WorkerThreads",

@@ -18,6 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
             "changes",
+            "colours",
             "deferred",
             "descriptors",
             "distributions",
@@ -57,6 +58,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "skills",
             "suggestions",
             "tasks.records",
+            "terminal",
             "transports.messages",
             "transports.pipes",
         ]
@@ -98,6 +100,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "contributions",
             "draining",
             "loop_watch",
+            "progress",
             "settings.describing",
             "settings.schema",
             "settings.variables",
@@ -325,6 +328,7 @@ def test_the_public_names_are_these() -> None:
         "ModelPreferences",
         "Plugin",
         "PluginSettings",
+        "ProgressBar",
         "PromptError",
         "PromptReference",
         "RateLimitedError",

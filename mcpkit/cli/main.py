@@ -15,7 +15,8 @@ import click
 
 from mcpkit import __version__
 from mcpkit.cli.groups import LaterGroup
-from mcpkit.cli.output import data_stream, flush, print_line, release_stdout, styled, wanted_colour
+from mcpkit.cli.output import data_stream, flush, print_line, release_stdout, styled
+from mcpkit.core.colours import wanted_colour
 from mcpkit.core.descriptors import STDIN, release
 from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
 from mcpkit.shared.hosting import tell_exit

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import click
 
+from mcpkit.core.colours import wanted_colour
 from mcpkit.core.descriptors import STDOUT, release, reserve
 from mcpkit.core.escaping import escape_json, escape_line, escape_text
 
@@ -64,16 +65,6 @@ def flush() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def wanted_colour() -> bool | None:
-    """Whether to print colours; None where it depends on the terminal.
-
-    `NO_COLOR` forbids them (no-color.org), `FORCE_COLOR` wants them in a pipe, too.
-    """
-    if os.environ.get("NO_COLOR"):
-        return False
-    return True if os.environ.get("FORCE_COLOR") else None
-
-
 def styled(text: str, *, colour: str | None = None) -> str:
     """A label in bold, and in a colour."""
     return text if wanted_colour() is False else click.style(text, fg=colour, bold=True)
@@ -114,7 +105,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     titles = [header.upper() for header in headers]
     cells = [[escape_line(str(cell)) for cell in row] for row in rows]
     if data_stream().isatty():
-        from mcpkit.cli.terminal import table
+        from mcpkit.core.terminal import table
 
         _print_lines(table(titles, cells, **_look()))
         return
@@ -134,7 +125,7 @@ def print_notes(title: str, notes: Mapping[str, str | None]) -> None:
     lines = [escape_line(line) for line in lines]
     _print_lines([styled(escape_line(title))])
     if data_stream().isatty():
-        from mcpkit.cli.terminal import wrapped
+        from mcpkit.core.terminal import wrapped
 
         _print_lines(line for text in lines for line in wrapped(text, indent=2, **_look()))
     else:

@@ -23,6 +23,7 @@ from mcpkit.core.errors import PluginContractError, PluginError, PluginImportErr
 from mcpkit.core.import_failures import import_error
 from mcpkit.core.jobs import Job
 from mcpkit.core.plan import PATIENCE, Plan
+from mcpkit.core.progress import ProgressBar
 from mcpkit.core.registration import register
 from mcpkit.core.status import PluginRecord, Stage
 from mcpkit.core.validation import validate
@@ -55,14 +56,18 @@ def load(records: Iterable[PluginRecord], plan: Plan, objects: Mapping[str, obje
     """
     started: list[tuple[PluginRecord, Job[PluginRecord], float]] = []
     patience = PATIENCE
-    with contextlib.redirect_stdout(sys.stderr):
-        for record in filter(is_wanted, records):
+    wanted = list(filter(is_wanted, records))
+    bar = ProgressBar("Importing plugins", len(wanted), logger=logger)
+    with contextlib.redirect_stdout(sys.stderr), bar:
+        for number, record in enumerate(wanted):
+            bar.update(number)
             job = start_loading(record, plan, objects)
             started.append((record, job, time.monotonic() + plan.timeout))
             if not jobs.wait(job, min(patience, plan.timeout)):
                 _tell_slow(record, plan)
                 patience /= 2  # all of them together are waited for twice as long as one
         for record, job, deadline in started:
+            bar.update(sum(job.done() for _, job, _ in started))
             jobs.wait(job, deadline - time.monotonic())
             _take(record, job, plan)
 

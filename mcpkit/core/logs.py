@@ -6,6 +6,7 @@ lines of a traceback are indented. Writing never raises, and never waits long fo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -26,6 +27,9 @@ MOST_LINES = 400
 
 PATIENCE = 1.0
 """Seconds that the reader of standard error gets to make room before records are dropped."""
+
+NARROWEST = 20
+"""Columns of a terminal that are too few for lines below the log."""
 
 CHATTY = ("mcp", "uvicorn", "httpx2", "httpcore2", "websockets", "asyncio")
 """Libraries whose records below WARNING are shown at DEBUG only."""
@@ -117,6 +121,41 @@ class StderrHandler(logging.Handler):
         self._descriptor = _descriptor_of(stream)
         self._dropped = 0
         self._is_mid_line = False
+        self._below: dict[object, str] = {}
+        self._shown = 0
+
+    @property
+    def width(self) -> int | None:
+        """Columns that a line below the log may have; None where none can be shown."""
+        is_text = isinstance(self.formatter, TextFormatter)
+        if self._descriptor is None or not is_text or os.environ.get("TERM", "dumb") == "dumb":
+            return None
+        try:
+            found = os.get_terminal_size(self._descriptor).columns
+        except OSError:  # it is no terminal
+            return None
+        return found - 1 if found > NARROWEST else None
+
+    def show_below(self, key: object, line: str | None) -> None:
+        """Show a line below the last record, in place of the one of the same key; None ends it."""
+        self.acquire()
+        try:
+            if line is not None:
+                self._below[key] = line
+            elif self._below.pop(key, None) is None:
+                return
+            descriptor = self._descriptor
+            if descriptor is not None and has_room(descriptor) is not False:
+                with contextlib.suppress(OSError):
+                    self._put(descriptor, self._redrawn(""))
+        finally:
+            self.release()
+
+    def _redrawn(self, record: str) -> str:
+        """Control sequences that replace what is shown below the log by a record and lines."""
+        erase = "\r\x1b[K" + "\x1b[A\x1b[K" * (self._shown - 1) if self._shown else ""
+        self._shown = len(self._below)
+        return erase + record + "\n".join(self._below.values())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
@@ -143,7 +182,7 @@ class StderrHandler(logging.Handler):
                 self._dropped += 1
                 return
             self._dropped = 0
-        if not self._put(self._descriptor, f"{line}\n"):
+        if not self._put(self._descriptor, self._redrawn(f"{line}\n")):
             self._dropped = 1
 
     def _put(self, descriptor: int, text: str) -> bool:
@@ -187,6 +226,17 @@ def set_up_logging(level: LogLevel, form: LogFormat = "text") -> None:
     for name in CHATTY:
         chatty = logging.NOTSET if level == "debug" else logging.WARNING
         logging.getLogger(name).setLevel(chatty)
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that shows the log; None where there is none, or none for people."""
+    return None if _handler is None else _handler.width
+
+
+def show_below(key: object, line: str | None) -> None:
+    """Show a line below the log, if it is on a terminal; None ends it."""
+    if _handler is not None:
+        _handler.show_below(key, line)
 
 
 def release_logging() -> None:

@@ -55,6 +55,18 @@ async def test_the_first_search_waits_for_the_index(settings: Any, at_start: boo
     assert found == (["notes/plan.md"], False)
 
 
+async def test_how_far_indexing_has_come_is_shown_to_the_operator(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mcpkit.core.progress.LOG_INTERVAL", -1)
+    with caplog.at_level(logging.INFO):
+        async with searching(settings) as client:
+            await search(client, "wooden boat")
+
+    told = [record.getMessage() for record in caplog.records if "Indexing" in record.getMessage()]
+    assert told[0] == "Indexing documents: 0 of 4"
+
+
 async def test_a_search_sees_what_was_written_before_it(settings: Any, notes: Path) -> None:
     async with searching(settings) as client:
         before = await search(client, "zebra")

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mcpkit import ProgressBar
+
 from .below import RefusedError
 from .files import Files, FoundFile, SkippedFile
 from .index import Index
@@ -28,9 +30,6 @@ BATCH_TEXT = 1_000_000
 
 BATCH_SECONDS = 0.5
 """Seconds that a document waits at most for others of its transaction to be read."""
-
-LOG_INTERVAL = 5.0
-"""Seconds between lines of the log that tell how far a run has come."""
 
 Progress = Callable[[int, int], None]
 """Told how many of how many new and changed documents are read."""
@@ -147,11 +146,12 @@ class Indexing:
         limits = ReadLimits(seconds=self._settings.read_timeout, memory=self._settings.read_memory)
         # Quick ones first, so that a slow one keeps few others waiting.
         queue = sorted(stale, key=lambda item: is_slow(item.path))
-        told = time.monotonic()
-        with Reader(limits) as self._reader:
+        bar = ProgressBar("Indexing documents", len(queue), logger=logger)
+        with Reader(limits) as self._reader, bar:
             batch, failure = _Batch(), None
             for done, item in enumerate(queue):
                 self._check()
+                bar.update(done)
                 if batch.is_full or is_slow(item.path):
                     changes.added += batch.write(self._index)
                     progress(done, len(queue))
@@ -161,9 +161,6 @@ class Indexing:
                 except ReaderError as exc:
                     failure = exc
                     batch.skip(item, "its kind cannot be read now; the log says why")
-                if time.monotonic() - told > LOG_INTERVAL:
-                    told = time.monotonic()
-                    logger.info("Indexing: %d of %d documents", done, len(queue))
             changes.added += batch.write(self._index)
             progress(len(queue), len(queue))
         if failure is not None:

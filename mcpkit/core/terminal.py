@@ -1,4 +1,4 @@
-"""Tables and paragraphs as a terminal shows them, by rich; imported when one is printed there.
+"""Tables, paragraphs and bars as a terminal shows them, by rich; imported when there is one.
 
 Texts are escaped already; markup and emoji codes of rich mean nothing in them.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+from mcpkit.core.escaping import escape_line
 
 
 def table(
@@ -35,13 +38,31 @@ def wrapped(text: str, *, indent: int, width: int, colour: bool) -> list[str]:
     return _lines(Padding(Text(text), (0, 0, 0, indent), expand=False), width, colour)
 
 
+def bar(label: str, done: int, total: int, *, width: int, colour: bool) -> str:
+    """One line that shows how far some work has come."""
+    drawn = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        console=_console(io.StringIO(), width, colour),
+        auto_refresh=False,
+    )
+    drawn.add_task(escape_line(label), total=total, completed=done)
+    return _lines(drawn.get_renderable(), width, colour)[0]
+
+
 def _lines(renderable: Any, width: int, colour: bool) -> list[str]:
     drawn = io.StringIO()
-    Console(
-        file=drawn,
+    _console(drawn, width, colour).print(renderable)
+    return [line.rstrip() for line in drawn.getvalue().splitlines()]
+
+
+def _console(file: TextIO, width: int, colour: bool) -> Console:
+    return Console(
+        file=file,
         width=width,
         force_terminal=True,
         color_system="standard" if colour else None,
         legacy_windows=False,
-    ).print(renderable)
-    return [line.rstrip() for line in drawn.getvalue().splitlines()]
+    )

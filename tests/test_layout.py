@@ -133,6 +133,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adopted",
             "extensions.apps",
             "handlers",
+            "manifest_records",
             "options",
             "settings.sources",
             "status",
@@ -188,6 +189,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "extensions.skills",
             "extensions.tasks",
             "hooks",
+            "inventory",
             "plugin",
             "transports.streamable_http",
         ]

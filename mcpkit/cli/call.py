@@ -10,43 +10,77 @@ from typing import Any
 
 import click
 
+from mcpkit.cli.arguments import parse_pairs, typed_arguments
+from mcpkit.cli.completing import (
+    complete_prompt_arguments,
+    complete_prompts,
+    complete_resources,
+    complete_tool_arguments,
+    complete_tools,
+)
+from mcpkit.cli.listing import explained_absence, pages
 from mcpkit.cli.options import json_option
 from mcpkit.cli.output import data_stream, dumped, print_json, print_line, print_text, styled
 from mcpkit.cli.target import Target, target_options
+from mcpkit.cli.tool_help import show_tool
 from mcpkit.core.errors import MCPKitError
 
 
-@click.command()
-@click.argument("tool")
+@click.command(add_help_option=False)
+@click.argument("tool", required=False, metavar="TOOL", shell_complete=complete_tools)
 @click.option(
     "-a",
     "--arg",
     "pairs",
     multiple=True,
     metavar="NAME=VALUE",
-    help="One argument; its type follows the tool's schema. Repeatable.",
+    shell_complete=complete_tool_arguments,
+    help="One argument; its type follows the tool's schema. Repeatable, for one argument as well: "
+    "its values make a list.",
 )
 @click.option(
     "--json-args", metavar="JSON", help="All arguments as one JSON object; - reads it from stdin."
 )
 @json_option
 @target_options
+@click.option(
+    "-h", "--help", "wants_help", is_flag=True, help="Show this message, or that of TOOL, and exit."
+)
+@click.pass_context
 def call(
-    tool: str, pairs: tuple[str, ...], json_args: str | None, as_json: bool, target: Target
+    context: click.Context,
+    tool: str | None,
+    pairs: tuple[str, ...],
+    json_args: str | None,
+    as_json: bool,
+    wants_help: bool,
+    target: Target,
 ) -> int:
     """Call TOOL and print its result; exit 1 when it fails.
 
     mcpkit call timeutil_now --arg timezone=Europe/Oslo
+
+    mcpkit call timeutil_now --help
     """
+    if tool is None:
+        if not wants_help:
+            raise click.UsageError("Missing argument 'TOOL'", context)
+        print_text(context.get_help())
+        return 0
+    if wants_help:
+        show_tool(target, tool, eager=False, as_json=as_json)
+        return 0
     given = _object(json_args)
-    texts = dict(map(_pair, pairs))
+    texts = parse_pairs(pairs)
+
+    app = target.load()
 
     async def use(client: Any) -> Any:
-        schema = await _schema(client, tool)
-        typed = {name: typed_value(text, schema.get(name, {})) for name, text in texts.items()}
+        typed = typed_arguments(texts, await _input_schema(client, tool))
         return await client.call_tool(tool, {**given, **typed}, progress_callback=_progress)
 
-    result = target.run(use)
+    with explained_absence("tool", tool, app):
+        result = target.run(app, use)
     if as_json:
         print_json(dumped(result))
     else:
@@ -55,7 +89,7 @@ def call(
 
 
 @click.command()
-@click.argument("uri")
+@click.argument("uri", shell_complete=complete_resources)
 @json_option
 @target_options
 def read(uri: str, as_json: bool, target: Target) -> None:
@@ -64,7 +98,9 @@ def read(uri: str, as_json: bool, target: Target) -> None:
     async def use(client: Any) -> Any:
         return await client.read_resource(uri)
 
-    result = target.run(use)
+    app = target.load()
+    with explained_absence("resource", uri, app):
+        result = target.run(app, use)
     if as_json:
         print_json(dumped(result))
         return
@@ -76,25 +112,28 @@ def read(uri: str, as_json: bool, target: Target) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_prompts)
 @click.option(
     "-a",
     "--arg",
     "pairs",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=complete_prompt_arguments,
     help="One argument. Repeatable.",
 )
 @json_option
 @target_options
 def prompt(name: str, pairs: tuple[str, ...], as_json: bool, target: Target) -> None:
     """Get the prompt NAME and print its messages."""
-    arguments = dict(map(_pair, pairs))
+    arguments = {key: _single(key, given) for key, given in parse_pairs(pairs).items()}
 
     async def use(client: Any) -> Any:
         return await client.get_prompt(name, arguments)
 
-    result = target.run(use)
+    app = target.load()
+    with explained_absence("prompt", name, app):
+        result = target.run(app, use)
     if as_json:
         print_json(dumped(result))
         return
@@ -103,61 +142,23 @@ def prompt(name: str, pairs: tuple[str, ...], as_json: bool, target: Target) -> 
         _print_content([message.content])
 
 
-async def _schema(client: Any, tool: str) -> Mapping[str, Any]:
-    """The properties of the tool's input schema; none when there is no such tool."""
-    cursor: str | None = None
-    while True:
-        page = await client.list_tools(cursor=cursor)
+async def _input_schema(client: Any, tool: str) -> Mapping[str, Any]:
+    """The input schema of a tool; an empty one when there is no such tool."""
+    async for page in pages(client.list_tools):
         for found in page.tools:
             if found.name == tool:
-                properties: Mapping[str, Any] = found.input_schema.get("properties", {})
-                return properties
-        cursor = page.next_cursor
-        if not cursor:
-            return {}
+                schema: Mapping[str, Any] = found.input_schema
+                return schema
+    return {}
 
 
-def typed_value(text: str, schema: Mapping[str, Any]) -> Any:
-    """Give a word of the command line the type that the schema of its argument asks for.
-
-    Text stays text where the schema allows a string; elsewhere it is read as JSON. What does not
-    fit is passed on: the server's message is better than ours.
-    """
-    kinds = _types(schema)
-    if not kinds:
-        return text
-    if "string" in kinds and not (kinds - {"string", "null"} and _is_json(text, kinds)):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _types(schema: Mapping[str, Any]) -> set[str]:
-    kind = schema.get("type")
-    kinds = {kind} if isinstance(kind, str) else set(kind or ())
-    for part in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        kinds |= _types(part)
-    if "$ref" in schema:
-        kinds.add("object")
-    return kinds
-
-
-def _is_json(text: str, kinds: set[str]) -> bool:
-    """Whether the text reads as one of the JSON types other than string."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return False
-    names = {
-        bool: {"boolean"},
-        int: {"integer", "number"},
-        float: {"number"},
-        list: {"array"},
-        dict: {"object"},
-    }
-    return bool(names.get(type(value), set()) & kinds)
+def _single(name: str, given: list[str]) -> str:
+    """The value of a prompt's argument, which is a text."""
+    if len(given) > 1:
+        raise click.BadParameter(
+            f"{name} is given {len(given)} times, but takes a single value", param_hint="--arg"
+        )
+    return given[0]
 
 
 def _object(text: str | None) -> dict[str, Any]:
@@ -170,13 +171,6 @@ def _object(text: str | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise click.BadParameter("not a JSON object", param_hint="--json-args")
     return value
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--arg")
-    return name, value
 
 
 def _write_bytes(content: bytes) -> None:

@@ -1,16 +1,16 @@
-"""`mcpkit tools list`, `mcpkit resources list`, `mcpkit prompts list`."""
+"""`mcpkit tools`, `mcpkit resources`, `mcpkit prompts`: see what clients see."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
+from mcpkit.cli.completing import complete_tools
 from mcpkit.cli.groups import SuggestingGroup
-from mcpkit.cli.options import json_option
+from mcpkit.cli.listing import definitions
+from mcpkit.cli.options import eager_option, json_option
 from mcpkit.cli.output import first_sentence, print_json, print_table
 from mcpkit.cli.target import Target, target_options
+from mcpkit.cli.tool_help import show_tool
 
 
 def _group(name: str, help_text: str) -> click.Group:
@@ -22,92 +22,67 @@ resources = _group("resources", "See the resources and resource templates that c
 prompts = _group("prompts", "See the prompts that clients see.")
 
 
-def _print(
-    items: list[Any], as_json: bool, headers: tuple[str, ...], row: Callable[[Any], Any]
-) -> None:
-    if as_json:
-        print_json(
-            [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in items]
-        )
-    else:
-        print_table(headers, [row(item) for item in items])
-
-
 @tools.command("list")
 @json_option
+@eager_option
 @target_options
-def list_tools(as_json: bool, target: Target) -> None:
+def list_tools(as_json: bool, eager: bool, target: Target) -> None:
     """List tools by exposed name."""
+    found = definitions(target, "tool", eager=eager)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(tool["name"], first_sentence(tool.get("description"))) for tool in found]
+    print_table(("name", "description"), rows)
 
-    async def ask(client: Any) -> list[Any]:
-        return [item async for page in _pages(client.list_tools) for item in page.tools]
 
-    found = target.run(ask)
-    _print(
-        found, as_json, ("name", "description"), lambda t: (t.name, first_sentence(t.description))
-    )
+@tools.command("show")
+@click.argument("name", shell_complete=complete_tools)
+@json_option
+@eager_option
+@target_options
+def show(name: str, as_json: bool, eager: bool, target: Target) -> None:
+    """Show one tool: its parameters with types and defaults, and how to call it."""
+    show_tool(target, name, eager=eager, as_json=as_json)
 
 
 @resources.command("list")
 @json_option
+@eager_option
 @target_options
-def list_resources(as_json: bool, target: Target) -> None:
+def list_resources(as_json: bool, eager: bool, target: Target) -> None:
     """List resources and resource templates by URI."""
-
-    async def ask(client: Any) -> list[Any]:
-        if client.server_capabilities.resources is None:
-            return []
-        found = [item async for page in _pages(client.list_resources) for item in page.resources]
-        return found + [
-            item
-            async for page in _pages(client.list_resource_templates)
-            for item in page.resource_templates
-        ]
-
-    _print(
-        target.run(ask),
-        as_json,
-        ("uri", "type", "description"),
-        lambda r: (
-            getattr(r, "uri", None) or r.uri_template,
-            r.mime_type or "-",
-            first_sentence(r.description),
-        ),
-    )
+    found = definitions(target, "resource", "resource_template", eager=eager)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            item.get("uri") or item.get("uriTemplate"),
+            item.get("mimeType") or "-",
+            first_sentence(item.get("description")),
+        )
+        for item in found
+    ]
+    print_table(("uri", "type", "description"), rows)
 
 
 @prompts.command("list")
 @json_option
+@eager_option
 @target_options
-def list_prompts(as_json: bool, target: Target) -> None:
+def list_prompts(as_json: bool, eager: bool, target: Target) -> None:
     """List prompts by exposed name, with their arguments."""
-
-    async def ask(client: Any) -> list[Any]:
-        if client.server_capabilities.prompts is None:
-            return []
-        return [item async for page in _pages(client.list_prompts) for item in page.prompts]
-
-    _print(
-        target.run(ask),
-        as_json,
-        ("name", "arguments", "description"),
-        lambda p: (
-            p.name,
-            ", ".join(
-                argument.name if argument.required else f"[{argument.name}]"
-                for argument in p.arguments or ()
-            )
-            or "-",
-            first_sentence(p.description),
-        ),
-    )
-
-
-async def _pages(list_page: Callable[..., Any]) -> Any:
-    cursor: str | None = None
-    while True:
-        page = await list_page(cursor=cursor)
-        yield page
-        cursor = page.next_cursor
-        if not cursor:
-            return
+    found = definitions(target, "prompt", eager=eager)
+    if as_json:
+        print_json(found)
+        return
+    rows = []
+    for prompt in found:
+        arguments = [
+            argument["name"] if argument.get("required") else f"[{argument['name']}]"
+            for argument in prompt.get("arguments") or ()
+        ]
+        name, description = prompt["name"], first_sentence(prompt.get("description"))
+        rows.append((name, ", ".join(arguments) or "-", description))
+    print_table(("name", "arguments", "description"), rows)

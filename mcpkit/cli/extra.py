@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from mcpkit.cli.groups import SuggestingGroup
 from mcpkit.core.escaping import escape_line
@@ -27,6 +28,11 @@ class _Plugins(SuggestingGroup):
         if cmd_name not in self.list_commands(ctx):
             return None
         return _group_of(cmd_name)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete names only: their help would need every plugin."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List names only: their help would need every plugin."""

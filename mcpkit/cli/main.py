@@ -28,6 +28,9 @@ INTERRUPTED = 130
 END = 4.0
 """Seconds that threads and exit handlers of plugins get in the end."""
 
+COMPLETE = "_MCPKIT_COMPLETE"
+"""Environment variable by which a shell asks for completions."""
+
 COMMANDS = {
     "call": "mcpkit.cli.call:call",
     "catalogue": "mcpkit.cli.catalogue:catalogue",
@@ -95,11 +98,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> int:
+    if COMPLETE in os.environ:
+        from mcpkit.cli.completion import register_shells  # start-up time is the reason
+
+        register_shells()
     try:
         result = cli.main(
             args=None if arguments is None else list(arguments),
             prog_name="mcpkit",
             standalone_mode=False,
+            complete_var=COMPLETE,
             obj=alone,
             color=wanted_colour(),
         )

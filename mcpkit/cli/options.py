@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mcpkit.cli.output import print_line, reserve_stdout, styled
+from mcpkit.core.deferred import deferred
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
+    from mcpkit.core.inventory import Inventory
     from mcpkit.core.settings.sources import Effective
+
+complete_settings = deferred("mcpkit.cli.completing:complete_settings")
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ def settings_options(function: FunctionT) -> FunctionT:
             "assignments",
             multiple=True,
             metavar="KEY=VALUE",
+            shell_complete=complete_settings,
             help="Set any setting, such as plugins.weather.units=imperial. Repeatable.",
         ),
         click.option(
@@ -56,6 +61,9 @@ def plugin_options(function: FunctionT) -> FunctionT:
     return settings_options(function)
 
 
+eager_option = click.option(
+    "--eager", is_flag=True, help="Import the plugins, even if manifests tell what they bring."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -120,15 +128,21 @@ def load_app(
     )
 
 
-def quiet_app(
-    settings_path: Path | None,
-    assignments: tuple[str, ...],
-    log_level: str | None,
-    no_plugins: bool,
-) -> App:
-    """Load the plugins for a command that prints something: failures are told, nothing else."""
-    effective = effective_settings(settings_path, assignments, log_level or "error")
-    return load_app(effective, no_plugins=no_plugins)
+def read_inventory(effective: Effective, *, no_plugins: bool = False) -> Inventory:
+    """Read the manifests of the plugins, without importing any plugin or the SDK.
+
+    Raises:
+        SettingsError: A section or an allowed name belongs to no installed plugin.
+    """
+    from mcpkit.core.catalogues import user_catalogues
+    from mcpkit.core.inventory import take_inventory
+
+    return take_inventory(
+        effective.settings,
+        user_catalogues(),
+        plugins=not no_plugins,
+        origins=effective.origins,
+    )
 
 
 def _assignment(text: str) -> tuple[tuple[str, ...], Any]:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcpkit.cli.completing import complete_plugins
 from mcpkit.cli.groups import SuggestingGroup
-from mcpkit.cli.options import effective_settings, json_option, load_app, plugin_options
+from mcpkit.cli.options import (
+    eager_option,
+    effective_settings,
+    json_option,
+    load_app,
+    plugin_options,
+    read_inventory,
+)
 from mcpkit.cli.output import print_json, print_line, print_notes, print_table
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
@@ -25,12 +34,13 @@ def plugins() -> None:
 
 @plugins.command("list")
 @json_option
+@eager_option
 @plugin_options
-def list_plugins(as_json: bool, no_plugins: bool, **options: Any) -> None:
+def list_plugins(as_json: bool, eager: bool, no_plugins: bool, **options: Any) -> None:
     """List installed plugins with status, version, components and import time."""
-    app = _app_for_listing(no_plugins, **options)
+    records = _records(eager, no_plugins, **options)
     if as_json:
-        print_json([record.to_json() for record in app.records])
+        print_json([record.to_json() for record in records])
         return
     rows = [
         (
@@ -40,18 +50,18 @@ def list_plugins(as_json: bool, no_plugins: bool, **options: Any) -> None:
             _counts(record),
             _milliseconds(record),
         )
-        for record in app.records
+        for record in records
     ]
     if not rows:
         print_line("No plugins are installed. Try: pip install mcpkit-plugin-timeutil", err=True)
         return
     print_table(("name", "status", "distribution", "components", "import"), rows)
-    for record in app.records:
+    for record in records:
         _print_remark(record)
 
 
 @plugins.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_plugins)
 @json_option
 @plugin_options
 def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
@@ -88,7 +98,7 @@ def _default(setting: Described) -> str:
 
 
 @plugins.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_plugins)
 @json_option
 @plugin_options
 def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: Any) -> int:
@@ -121,6 +131,24 @@ def _print_verdict(name: str, entry: dict[str, Any]) -> None:
     print_line(f"FAILED  {name}  {entry.get('reason') or entry.get('message') or 'not ready'}")
     if entry.get("hint"):
         print_line(f"        hint: {entry['hint']}")
+
+
+def _records(
+    eager: bool,
+    no_plugins: bool,
+    settings_path: Path | None,
+    assignments: tuple[str, ...],
+    log_level: str | None,
+) -> Sequence[PluginRecord]:
+    """Every plugin; those that have no manifest are imported."""
+    effective = effective_settings(settings_path, assignments, log_level or "critical")
+    eager = eager or effective.settings.eager
+    if not eager:
+        inventory = read_inventory(effective, no_plugins=no_plugins)
+        if inventory.is_whole:
+            return inventory.records
+    app = load_app(effective, no_plugins=no_plugins, lenient=True, use_catalogues=not eager)
+    return app.records
 
 
 def _app_for_listing(

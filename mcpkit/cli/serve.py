@@ -13,6 +13,7 @@ import click
 
 from mcpkit.cli.collector import paused_collector
 from mcpkit.cli.options import effective_settings, load_app, plugin_options
+from mcpkit.core.deferred import deferred
 from mcpkit.core.descriptors import STDIN, reserve
 from mcpkit.core.errors import MCPKitError, SettingsError
 from mcpkit.shared import hosting
@@ -20,6 +21,8 @@ from mcpkit.shared import hosting
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
     from mcpkit.core.contributions import Transport
+
+complete_transports = deferred("mcpkit.cli.completing:complete_transports")
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,7 @@ logger = logging.getLogger(__name__)
     "transports",
     multiple=True,
     metavar="NAME",
+    shell_complete=complete_transports,
     help="stdio (default), streamable-http (or http), sse, websocket, or one of a plugin. "
     "Repeatable: HTTP transports share one port.",
 )

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mcpkit.cli.options import plugin_options, quiet_app
+from mcpkit.cli.options import effective_settings, load_app, plugin_options
 from mcpkit.cli.output import print_line
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.cli.remote import Remote
+    from mcpkit.core.app import App
+    from mcpkit.core.settings.sources import Effective
     from mcpkit.core.stopping import Limits
 
 ResultT = TypeVar("ResultT")
@@ -38,17 +40,42 @@ class Target:
     log_level: str | None
     no_plugins: bool
 
-    def run(self, use: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the server in this process."""
+        return not (self.url or self.command)
+
+    def settings(self) -> Effective:
+        """Read the settings of the server in this process, with a log that tells failures alone.
+
+        Raises:
+            SettingsError: Something in them is wrong.
+        """
+        return effective_settings(self.settings_path, self.assignments, self.log_level or "error")
+
+    def load(self) -> App | None:
+        """Load the plugins of the server in this process; None for another server."""
+        if not self.is_local:
+            return None
+        return load_app(self.settings(), no_plugins=self.no_plugins)
+
+    def run(self, app: App | None, use: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
         """Connect, use the client, disconnect.
+
+        Args:
+            app: What `load` gave: the server in this process, or None for the other.
+            use: Gets the client.
 
         Raises:
             MCPKitError: The server cannot be reached, or refused what was asked.
         """
         from mcpkit.core.stopping import run_limited
 
-        return run_limited(functools.partial(self._run, use))
+        return run_limited(functools.partial(self._run, app, use))
 
-    async def _run(self, use: Callable[[Any], Awaitable[ResultT]], limits: Limits) -> ResultT:
+    async def _run(
+        self, app: App | None, use: Callable[[Any], Awaitable[ResultT]], limits: Limits
+    ) -> ResultT:
         from mcp.shared.exceptions import MCPError
 
         from mcpkit.core.errors import MCPKitError
@@ -57,7 +84,7 @@ class Target:
         remote = self._remote()
         try:
             with ungrouped():
-                async with self._client(limits, remote) as client:
+                async with self._client(app, limits, remote) as client:
                     return await use(client)
         except (MCPKitError, click.ClickException):
             raise
@@ -76,23 +103,22 @@ class Target:
             ) from error
 
     @asynccontextmanager
-    async def _client(self, limits: Limits, remote: Remote | None) -> AsyncIterator[Any]:
+    async def _client(
+        self, app: App | None, limits: Limits, remote: Remote | None
+    ) -> AsyncIterator[Any]:
         import mcp
 
         from mcpkit.core.extensions.following import FollowTasks
 
         async with AsyncExitStack() as stack:
             server: Any
-            if remote is not None:
-                server = await remote.transport(stack)
-            elif self.command:
-                program, *arguments = shlex.split(self.command)
-                server = mcp.StdioServerParameters(command=program, args=arguments)
-            else:
-                app = quiet_app(
-                    self.settings_path, self.assignments, self.log_level, self.no_plugins
-                )
+            if app is not None:
                 server = (await stack.enter_async_context(limits.running(app))).server
+            elif remote is not None:
+                server = await remote.transport(stack)
+            else:
+                program, *arguments = shlex.split(str(self.command))
+                server = mcp.StdioServerParameters(command=program, args=arguments)
             extensions = [FollowTasks()]
             async with mcp.Client(server, logging_callback=_log, extensions=extensions) as client:
                 yield client

@@ -20,17 +20,24 @@ import pydantic_core
 
 import mcpkit
 from mcpkit.core.components import Catalogue
+from mcpkit.core.deferred import deferred
 from mcpkit.core.distributions import version_of
 from mcpkit.core.environment_reads import EnvironmentReads
+from mcpkit.core.manifest_records import Written
 from mcpkit.core.own_files import check_own_folder, read_own_file, write_own_file
 from mcpkit.core.settings import PluginSection
+from mcpkit.core.settings.keys import spell
+from mcpkit.core.settings.variables import keys_of
 from mcpkit.core.status import PluginRecord
 from mcpkit.core.user_folders import cache_folder
-from mcpkit.core.written import Written, describe, restore
+
+# Lists and completion are answered from the records alone, without the SDK.
+describe = deferred("mcpkit.core.written:describe")
+restore = deferred("mcpkit.core.written:restore")
 
 logger = logging.getLogger(__name__)
 
-FORMAT = "4"
+FORMAT = "5"
 """Changes with the written form."""
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -64,6 +71,18 @@ class Catalogues:
 
     def read(self, record: PluginRecord, section: PluginSection) -> Catalogue | None:
         """Read what is written of a plugin that may sleep; None when there is nothing."""
+        written = self.read_written(record, section)
+        if written is None or written.must_start:
+            return None
+        try:
+            catalogue: Catalogue = restore(written, record.name)
+        except ValueError as exc:
+            _log_unusable(record, exc)
+            return None
+        return catalogue
+
+    def read_written(self, record: PluginRecord, section: PluginSection) -> Written | None:
+        """Read what is written of a plugin, if it still holds; None when there is nothing."""
         key = _key(record, section)
         if key is None or not self._is_own():
             return None
@@ -71,11 +90,11 @@ class Catalogues:
             try:
                 written = _read(file)
                 if written.key == key and _is_current(written):
-                    return None if written.must_start else restore(written, record.name)
+                    return written
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, RecursionError) as exc:
-                logger.warning("The catalogue of plugin %s is unusable: %s", record.label, exc)
+                _log_unusable(record, exc)
         return None
 
     def write(self, record: PluginRecord, section: PluginSection) -> None:
@@ -88,6 +107,7 @@ class Catalogues:
             key=key,
             environment=record.environment,
             must_start=record.must_start,
+            settings=_settings(record),
         )
         folder = self._folder(record)
         try:
@@ -140,6 +160,16 @@ class Catalogues:
         """The folder of a plugin, as it is installed in one place."""
         place = sha256(str(record.location).encode()).hexdigest()[:8]
         return self.folder / f"{record.name}-{place}"
+
+
+def _log_unusable(record: PluginRecord, reason: Exception) -> None:
+    logger.warning("The catalogue of plugin %s is unusable: %s", record.label, reason)
+
+
+def _settings(record: PluginRecord) -> tuple[str, ...]:
+    """What may be set in the section of a plugin."""
+    model = record.settings_model
+    return () if model is None else tuple(map(spell, keys_of(model)))
 
 
 def _read(file: Path) -> Written:

@@ -21,6 +21,14 @@ Handler = Callable[..., Any]
 
 ComponentKind = Literal["tool", "resource", "resource_template", "prompt"]
 
+IDENTITIES: Mapping[ComponentKind, str] = {
+    "tool": "name",
+    "resource": "uri",
+    "resource_template": "uriTemplate",
+    "prompt": "name",
+}
+"""What clients call each kind by."""
+
 TaskSupport = Literal["forbidden", "optional", "required"]
 """Whether a tool may run as a task, which outlives the request and its connection."""
 

@@ -18,6 +18,9 @@ from mcpkit.core.suggestions import did_you_mean, quoted
 
 _KINDS: tuple[ComponentKind, ...] = ("tool", "resource", "resource_template", "prompt")
 
+MOST_SUGGESTED = 5
+"""Most tools or prompts of different plugins that are suggested for one name."""
+
 
 class Registry:
     """What clients can use, by kind and exposed name."""
@@ -47,6 +50,10 @@ class Registry:
     def prompts(self) -> Mapping[str, Component]:
         """Prompts by exposed name, sorted."""
         return MappingProxyType(self._components["prompt"])
+
+    def components(self, kind: ComponentKind) -> Mapping[str, Component]:
+        """Components of one kind by what clients call them, sorted."""
+        return MappingProxyType(self._components[kind])
 
     @property
     def completers(self) -> Mapping[str, Completer]:
@@ -160,10 +167,16 @@ class Registry:
         found = components.get(exposed)
         if found is None:
             word = kind.replace("_", " ")
-            raise NotFoundError(
-                f"Unknown {word} {quoted(exposed)}{did_you_mean(exposed, components)}"
-            )
+            raise NotFoundError(f"Unknown {word} {quoted(exposed)}{self.suggest(kind, exposed)}")
         return found
+
+    def suggest(self, kind: ComponentKind, name: str) -> str:
+        """Say which tool or prompt was meant: one whose plugin calls it so, or the nearest."""
+        components = self._components[kind]
+        own = [repr(item.exposed) for item in components.values() if item.name == name]
+        if own:
+            return f". Did you mean {' or '.join(own[:MOST_SUGGESTED])}?"
+        return did_you_mean(name, components)
 
     def find_resource(self, uri: str) -> tuple[Component, dict[str, object]]:
         """Look up what reads a URI, and the values of its template's variables.

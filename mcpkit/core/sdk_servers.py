@@ -15,14 +15,13 @@ from mcp.server.lowlevel.server import HandlerEntry
 from mcp_types.methods import SPEC_CLIENT_METHODS
 
 from mcpkit.core.adoption import AdoptedServer
-from mcpkit.core.components import Component
+from mcpkit.core.components import IDENTITIES, Component
 from mcpkit.core.errors import NotFoundError, ResourceNotFoundError
 from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
 from mcpkit.core.status import PluginRecord, Status
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.validation import build_catalogue
-from mcpkit.core.wire import IDENTITIES
 
 logger = logging.getLogger(__name__)
 

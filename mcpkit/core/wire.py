@@ -35,14 +35,6 @@ METHODS: Mapping[ComponentKind, str] = {
 }
 """The request that lists each kind."""
 
-IDENTITIES: Mapping[ComponentKind, str] = {
-    "tool": "name",
-    "resource": "uri",
-    "resource_template": "uriTemplate",
-    "prompt": "name",
-}
-"""What clients call each kind by."""
-
 _KINDS: Mapping[type[BaseModel], ComponentKind] = {
     types.Tool: "tool",
     types.Resource: "resource",

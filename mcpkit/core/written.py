@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import mcp_types as types
 from mcp.server.caching import CacheHint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind, TaskSupport
+from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind
 from mcpkit.core.environment_reads import NOTHING_READ, EnvironmentReads
-from mcpkit.core.naming import is_legal
-from mcpkit.core.wire import IDENTITIES, unchanged_in
+from mcpkit.core.manifest_records import (
+    Written,
+    WrittenComponent,
+    WrittenHint,
+    asleep,
+    check_identity,
+)
+from mcpkit.core.wire import unchanged_in
 
 DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
     "tool": types.Tool,
@@ -23,63 +29,13 @@ DEFINITIONS: dict[ComponentKind, type[BaseModel]] = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class _Hint(_Strict):
-    ttl_ms: int = Field(ge=0)
-    scope: Literal["public", "private"]
-
-
-class WrittenComponent(_Strict):
-    """One component, as it is written down.
-
-    Attributes:
-        in_headers: Whether arguments travel in headers.
-        unchanged_in: Versions of the protocol in which the definition is sent as it is.
-    """
-
-    kind: ComponentKind
-    name: str
-    exposed: str
-    definition: dict[str, Any]
-    timeout: float | None = None
-    task: TaskSupport = "forbidden"
-    cache: _Hint | None = None
-    listed: bool = True
-    in_headers: bool = False
-    unchanged_in: tuple[str, ...] = Field((), strict=False)
-
-
-class Written(_Strict):
-    """The catalogue of one plugin, as it is written down.
-
-    Attributes:
-        key: What it was made from; another key makes it stale.
-        environment: The environment variables that the plugin read, as their names tell.
-        values: Digest of their values; other values make it stale.
-        must_start: Whether the plugin has to be there from the start.
-        instructions: For the model.
-        completes: Whether it completes arguments.
-        components: What lists show.
-    """
-
-    key: str
-    environment: tuple[str, ...] = Field(strict=False)
-    values: str
-    must_start: bool
-    instructions: str | None
-    completes: bool
-    components: tuple[WrittenComponent, ...] = Field(strict=False)
-
-
 def describe(
     catalogue: Catalogue,
     *,
     key: str = "",
     environment: EnvironmentReads = NOTHING_READ,
     must_start: bool = False,
+    settings: tuple[str, ...] = (),
 ) -> Written:
     """Put a catalogue in the form in which it is written."""
     return Written(
@@ -87,6 +43,9 @@ def describe(
         environment=environment.names,
         values=environment.digest,
         must_start=must_start,
+        changes_lists=bool(catalogue.middleware),
+        settings=settings,
+        transports=tuple(transport.name for transport in catalogue.transports),
         instructions=catalogue.instructions,
         completes=catalogue.completer is not None,
         components=tuple(map(_describe, catalogue.components)),
@@ -99,7 +58,7 @@ def restore(written: Written, plugin: str) -> Catalogue:
     Raises:
         ValueError: A definition is not of the protocol's shape, or its name is not legal.
     """
-    completer = Completer(plugin=plugin, run=_asleep) if written.completes else None
+    completer = Completer(plugin=plugin, run=asleep) if written.completes else None
     return Catalogue(
         components=tuple(_restore(item, plugin) for item in written.components),
         completer=completer,
@@ -116,7 +75,7 @@ def _describe(component: Component) -> WrittenComponent:
         definition=dict(component.definition),
         timeout=component.timeout,
         task=component.task,
-        cache=None if cache is None else _Hint(ttl_ms=cache.ttl_ms, scope=cache.scope),
+        cache=None if cache is None else WrittenHint(ttl_ms=cache.ttl_ms, scope=cache.scope),
         listed=component.listed,
         in_headers=component.header_schema is not None,
         unchanged_in=unchanged_in(component.kind, component.definition),
@@ -126,18 +85,14 @@ def _describe(component: Component) -> WrittenComponent:
 def _restore(item: WrittenComponent, plugin: str) -> Component:
     definition = item.definition
     DEFINITIONS[item.kind].model_validate(definition, by_name=False)
-    listed = definition[IDENTITIES[item.kind]]
-    if item.exposed != listed:
-        raise ValueError(f"{item.exposed!r} is listed as {listed!r}")
-    if item.kind in {"tool", "prompt"} and not is_legal(listed):
-        raise ValueError(f"{listed!r} is no legal name")
+    check_identity(item)
     return Component(
         kind=item.kind,
         plugin=plugin,
         name=item.name,
         exposed=item.exposed,
         definition=definition,
-        run=_asleep,
+        run=asleep,
         match=_matcher(item.exposed) if item.kind == "resource_template" else None,
         timeout=item.timeout,
         cache=None if item.cache is None else CacheHint(item.cache.ttl_ms, item.cache.scope),
@@ -159,7 +114,3 @@ def _matcher(template: str) -> Callable[[str], dict[str, Any] | None]:
     """Whether a URI may be one of a template, for the plugin to tell when it is awake."""
     start = template.partition("{")[0]
     return lambda uri: {} if uri.startswith(start) else None
-
-
-async def _asleep(arguments: Any, context: Any) -> Any:
-    raise AssertionError("A plugin that is asleep was run")  # pragma: no cover

@@ -11,11 +11,65 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from mcpkit.cli.main import run as run_here
 from tests.conftest import Run
+
+CODE = """
+    from enum import Enum
+    from typing import Annotated
+
+    from mcp_types import ToolAnnotations
+    from pydantic import BaseModel, Field
+
+    from mcpkit import Plugin, PluginSettings
+
+    class Settings(PluginSettings):
+        zone: str = "UTC"
+
+    class Side(Enum):
+        AM = "am"
+        PM = "pm"
+
+    class Range(BaseModel):
+        start: int
+        end: int = 3
+
+    plugin = Plugin(settings=Settings)
+
+    @plugin.tool(title="Current time", annotations=ToolAnnotations(read_only_hint=True))
+    def now(
+        zones: Annotated[list[str], Field(description="IANA time zones")],
+        side: Side = Side.AM,
+        hours: Annotated[int | None, Field(ge=0, le=12)] = None,
+        within: Range | None = None,
+    ) -> str:
+        "Tell the time."
+        return f"{zones} {side.value} {hours} {within}"
+
+    @plugin.tool()
+    def tick(count: int = 1) -> int:
+        "Tick."
+        return count
+
+    @plugin.resource("clock://face")
+    def face() -> str:
+        "The face."
+        return "face"
+
+    @plugin.resource("clock://hands/{hand}")
+    def hand(hand: str) -> str:
+        "A hand."
+        return hand
+
+    @plugin.prompt()
+    def ask(what: str, how: str = "kindly") -> str:
+        "Ask."
+        return what
+"""
 
 
 @pytest.fixture
@@ -94,3 +148,19 @@ def kept_logging() -> Iterator[None]:
         for log in root.manager.loggerDict.values():
             if isinstance(log, logging.Logger):
                 log.setLevel(levels.get(log, logging.NOTSET))
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an installed plugin, `clock`, and an empty cache."""
+    folder = tmp_path / "site"
+    info = folder / "mcpkit_plugin_clock-1.0.dist-info"
+    info.mkdir(parents=True)
+    (folder / "clock_module.py").write_text(dedent(CODE), "utf-8")
+    (info / "METADATA").write_text("Name: mcpkit-plugin-clock\nVersion: 1.0\n\n", "utf-8")
+    (info / "entry_points.txt").write_text("[mcpkit.plugins]\nclock = clock_module:plugin\n")
+    (info / "RECORD").write_text("clock_module.py,,\n", "utf-8")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delitem(sys.modules, "clock_module", raising=False)
+    return folder

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mcpkit import __version__
-from mcpkit.cli.call import typed_value
+from mcpkit.cli.arguments import typed_value
 from tests.conftest import Run, Serve
 
 
@@ -124,11 +124,13 @@ def test_other_servers_are_used_by_url_and_by_command(
         assert "does not accept the key: 401" in wrong.stderr
     lost = run("tools", "list", "--url", f"http://me:hunter2@{place}/nothing?key=hunter2", *header)
     unknown = run("call", "conversation_ecko", "--url", place, *header)
+    shown = run("tools", "show", "conversation_echo", "--url", place, *header)
     stdio = run_process("call", "timeutil_now", "--command", command, "--json")
 
     assert (lost.returncode, "is not an MCP server: status 404" in lost.stderr) == (1, True)
     assert "hunter2" not in lost.stderr
     assert "Did you mean 'conversation_echo'?" in unknown.stderr
+    assert "mcpkit call conversation_echo --arg text=…" in shown.stdout
     assert json.loads(stdout := stdio.stdout)["isError"] is False, stdout
 
 
@@ -156,11 +158,6 @@ def test_commands_of_plugins_are_mounted(run: Run) -> None:
 
     assert greeted.stdout == "Hello Kari\n"
     assert "conversation" in help_text.stdout
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_are_printed(run: Run, shell: str) -> None:
-    assert "_MCPKIT_COMPLETE" in run("completion", shell).stdout
 
 
 def test_what_plugins_print_stays_out_of_data(run: Run) -> None:

@@ -7,22 +7,24 @@ or lead it elsewhere.
 
 from __future__ import annotations
 
-import random
 import zlib
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import cast
 
 import anyio
 import httpx2
 
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import FetchError
+
+retrying = deferred("mcpkit.core.retrying:retrying")
 
 PASSING = frozenset({429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may succeed, unless the limits say otherwise."""
-
-BACKOFF = 0.3
-"""Upper bound of the wait before the first retry, in seconds; it doubles with each retry."""
 
 KEPT = frozenset({"accept", "accept-encoding", "accept-language", "user-agent"})
 """Headers that another origin gets after a redirect: keys stand in others of any name."""
@@ -98,27 +100,20 @@ async def fetch(
 async def _with_retries(
     http: httpx2.AsyncClient, request: httpx2.Request, limits: FetchLimits
 ) -> Fetched:
-    give_up = anyio.current_time() + limits.seconds
-    for retry in range(limits.retries):
-        asked = 0.0
-        try:
-            fetched = await _attempt(http, request, limits)
-            if fetched.status not in limits.retry_statuses:
-                return fetched
-            asked = fetched.retry_after or 0.0
-            failed: FetchError | None = None
-        except FetchError as exc:
-            if exc.reason not in {"timeout", "connection"}:
-                raise
-            failed = exc
-        # Jitter keeps clients apart that failed together.
-        wait = asked + random.uniform(0, BACKOFF * 2**retry)  # noqa: S311  # not for secrets
-        if anyio.current_time() + wait >= give_up:
-            if failed is not None:
-                raise failed
-            return fetched
-        await anyio.sleep(wait)
-    return await _attempt(http, request, limits)
+    if not limits.retries:
+        return await _attempt(http, request, limits)
+    attempts = retrying(limits.retries, limits.seconds, partial(_passing, limits))
+    return cast(Fetched, await attempts(_attempt, http, request, limits))
+
+
+def _passing(limits: FetchLimits, outcome: Future[Fetched]) -> float | None:
+    """Seconds that an outcome asks to wait before another attempt; None if it is final."""
+    error = outcome.exception()
+    if error is not None:
+        is_passing = isinstance(error, FetchError) and error.reason in {"timeout", "connection"}
+        return 0.0 if is_passing else None
+    fetched = outcome.result()
+    return (fetched.retry_after or 0.0) if fetched.status in limits.retry_statuses else None
 
 
 async def _attempt(

@@ -14,7 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import PluginContractError
+
+read_frontmatter = deferred("mcpkit.core.frontmatter:read_frontmatter")
 
 MANIFEST = "SKILL.md"
 SCHEME = "skill://"
@@ -26,8 +29,6 @@ MAX_BYTES = 16 * 1024 * 1024
 
 NAME = re.compile(r"(?!.*--)[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 """What a skill may be called (agentskills.io)."""
-
-FRONTMATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(\r?\n|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +122,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _frontmatter(folder: Path) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415  # only plugins with skills need it
-
     try:
         text = (folder / MANIFEST).read_text("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise _broken(folder, f"has a {MANIFEST} that is not UTF-8", "Save it as UTF-8") from exc
-    match = FRONTMATTER.match(text)
     try:
-        parsed = yaml.load(match[1], Loader=_json_loader()) if match else None  # noqa: S506  # a safe one
-    except yaml.YAMLError as exc:
+        parsed = read_frontmatter(text)
+    except ValueError as exc:
         raise _broken(folder, f"has broken YAML in its {MANIFEST}: {exc}", "Mend it") from exc
     if not isinstance(parsed, dict) or not all(
         isinstance(parsed.get(key), str) and parsed[key].strip() for key in ("name", "description")
@@ -143,29 +141,6 @@ def _frontmatter(folder: Path) -> dict[str, Any]:
     if parsed["name"] != folder.name:
         raise _broken(folder, f"calls itself {parsed['name']!r}", "Give folder and skill one name")
     return parsed
-
-
-def _json_loader() -> Any:
-    """A safe loader that reads YAML 1.2 as JSON would: no dates, and `yes` is a word."""
-    import yaml  # noqa: PLC0415  # only plugins with skills need it
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # as the base class has it
-
-    rules = {
-        "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
-        "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-        "int": (r"[-+]?[0-9]+", "-+0123456789"),
-        "float": (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    }
-    for kind, (pattern, first) in rules.items():
-        expression = re.compile(rf"^(?:{pattern})$")
-        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", expression, list(first))
-    # PyYAML would read 0123 as octal, which YAML 1.2 does not.
-    Loader.add_constructor(
-        "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node))
-    )
-    return Loader
 
 
 def _mime_type(path: Path) -> str:

@@ -282,10 +282,12 @@ async def test_a_server_that_is_not_there_is_told() -> None:
     assert await get("http://127.0.0.1:1") == "connection"
 
 
-async def test_cancelling_is_no_timeout() -> None:
+@pytest.mark.parametrize("retries", [0, 3])
+async def test_cancelling_is_no_timeout(retries: int) -> None:
     async with site(silence) as served, httpx2.AsyncClient() as http:
+        request = http.build_request("GET", served.url)
         with anyio.move_on_after(0.1) as scope:
-            await fetch(http, http.build_request("GET", served.url))
+            await fetch(http, request, FetchLimits(retries=retries))
 
     assert scope.cancelled_caught
 

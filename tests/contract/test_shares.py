@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.conftest import ServerProcess, environment, start_server
 from tests.contract.conftest import write_plugin
 from tests.contract.raw_http import INITIALIZE, Raw, connections
-from tests.contract.wires import JSON, WebSocket, event_stream
+from tests.contract.wires import JSON, PATIENCE, WebSocket, event_stream
 
 pytestmark = pytest.mark.contract
 

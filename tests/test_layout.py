@@ -123,7 +123,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings.template",
             "settings.trust",
             "tasks.failover",
-            "transports.lines",
+            "transports.batches",
             "transports.probes",
             "transports.refusals",
             "transports.streams",
@@ -143,8 +143,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.exchanges",
             "transports.guard",
             "transports.http_protocol",
-            "transports.stdio",
-            "transports.unix",
+            "transports.lines",
             "transports.websocket",
             "wire",
         ]
@@ -165,6 +164,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.modern",
             "transports.sessions",
             "transports.sse",
+            "transports.stdio",
+            "transports.unix",
             "written",
         ]
     ),

@@ -21,6 +21,9 @@ class CallSettings(Section):
         description="Most requests in flight on one connection or in one session; more are "
         "refused, over standard input not read",
     )
+    max_batch: int = Field(
+        100, ge=1, le=10_000, description="Most messages in one batch of protocol 2025-03-26"
+    )
 
 
 class ListSettings(Section):

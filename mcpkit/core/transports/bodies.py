@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import mcp_types as types
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcpkit.core.encoding import encode
-from mcpkit.core.transports.messages import read_message
+from mcpkit.core.transports.messages import is_batch, read_message
 from mcpkit.core.transports.refusals import refusal
 from mcpkit.core.transports.responses import accepted, answer, fields_of
 
@@ -31,6 +32,20 @@ class Posted:
     body: bytes
     message: types.JSONRPCMessage
     fields: Mapping[str, str]
+
+    @property
+    def version(self) -> str:
+        """The version that it speaks, or wants to speak."""
+        message = self.message
+        if isinstance(message, types.JSONRPCRequest) and message.method == "initialize":
+            wanted = (message.params or {}).get("protocolVersion")
+            return wanted if isinstance(wanted, str) else ""
+        return self.fields.get(MCP_PROTOCOL_VERSION_HEADER, "")
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is a batch; `message` refuses it then."""
+        return isinstance(self.message, types.JSONRPCError) and is_batch(self.message)
 
     @property
     def takes_stream(self) -> bool:
@@ -52,8 +67,16 @@ class Posted:
         return replay
 
 
-async def read_post(scope: Scope, receive: Receive, send: Send) -> Posted | None:
+async def read_post(
+    scope: Scope, receive: Receive, send: Send, *, batches: bool = False
+) -> Posted | None:
     """Read a POST whose body is limited in size; answer it if it is no message.
+
+    Args:
+        scope: Of the request.
+        receive: Gives its body.
+        send: Takes the response.
+        batches: Whether a batch is left to whoever asks.
 
     Returns:
         The message; None when there is nothing left to do.
@@ -67,6 +90,8 @@ async def read_post(scope: Scope, receive: Receive, send: Send) -> Posted | None
         return None  # nobody waits for an answer
     message = read_message(body)
     if isinstance(message, types.JSONRPCError):
+        if batches and is_batch(message):
+            return Posted(body, message, fields)
         await reject_with(send, 400, message.error, message.id)
         return None
     return Posted(body, message.message, fields)

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.errors import RETRY_AFTER
 from mcpkit.core.transports.bodies import Posted, reject, reject_unaccepted, reject_with
+from mcpkit.core.transports.messages import BATCHES, NO_BATCHES, bad_batch, read_batch
 from mcpkit.core.transports.principals import principal_of
 from mcpkit.core.transports.refusals import SESSION_WAIT
 from mcpkit.core.transports.responses import Company, accepted, answer, fields_of
@@ -61,6 +62,22 @@ class LegacyRequests:
             if session is not None:
                 with session.used():
                     await session.post(scope, receive, send, posted)
+
+    async def post_batch(self, scope: Scope, receive: Receive, send: Send, posted: Posted) -> None:
+        """Answer a batch of messages, in a session whose protocol has such."""
+        session = await self._find(scope, send, posted.fields)
+        if session is None:
+            return
+        most = self._settings.calls.max_batch
+        if session.version != BATCHES:
+            await reject(send, 400, types.INVALID_REQUEST, NO_BATCHES)
+        elif not posted.is_answerable(json_only=self._settings.http.json_response):
+            await reject_unaccepted(send, posted)
+        elif messages := read_batch(posted.body, most):
+            with session.used():
+                await session.post_batch(scope, receive, send, posted, messages)
+        else:
+            await reject_with(send, 400, bad_batch(most).error, None)
 
     async def get(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events: what belongs to no request, or what a client has missed."""
@@ -117,7 +134,9 @@ class LegacyRequests:
             with session.used():
                 answered = await session.post(scope, receive, send, posted)
         finally:
-            if not isinstance(answered, types.JSONRPCResponse):
+            if isinstance(answered, types.JSONRPCResponse):
+                session.version = answered.result.get("protocolVersion")
+            else:
                 session.end()
 
     async def _run(self, session: Session) -> None:

@@ -7,6 +7,7 @@ own transport may too.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import anyio
 import mcp_types as types
@@ -15,7 +16,15 @@ from mcp.shared.message import SessionMessage
 
 from mcpkit.core.contributions import Endpoint
 from mcpkit.core.draining import Unanswered
-from mcpkit.core.transports.messages import failure, read_message, write_message
+from mcpkit.core.settings import CallSettings
+from mcpkit.core.transports.batches import LineBatches
+from mcpkit.core.transports.messages import (
+    bad_batch,
+    failure,
+    is_batch,
+    read_batch,
+    read_message,
+)
 
 MAX_LINE = 16 * 1024 * 1024
 """Longest line that is read, in bytes; a longer one is skipped, and answered with an error."""
@@ -43,7 +52,7 @@ async def serve_lines(
         max_line: Longest line that is read, in bytes.
     """
     unanswered = Unanswered()
-    most = endpoint.settings.calls.limit_per_connection
+    batches = LineBatches()
     to_server, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, from_server = anyio.create_memory_object_stream[SessionMessage](0)
 
@@ -51,13 +60,15 @@ async def serve_lines(
 
         async def read() -> None:
             async with to_server:
-                lines = _lines(receive, max_line)
-                await _read(lines, to_server, outgoing, unanswered, most)
+                reader = _Reader(to_server, outgoing, unanswered, batches, endpoint.settings.calls)
+                with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                    async for line in _lines(receive, max_line):
+                        await reader.take(line)
                 await unanswered.wait()
 
         async def write() -> None:
             try:
-                await _write(from_server, send, unanswered)
+                await _write(from_server, send, unanswered, batches)
             except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
                 tasks.cancel_scope.cancel()  # the client does not read any more
             else:
@@ -73,44 +84,76 @@ async def serve_lines(
         tasks.cancel_scope.cancel()
 
 
-async def _read(
-    lines: AsyncIterator[bytes | None],
-    server: ObjectSendStream[SessionMessage | Exception],
-    client: ObjectSendStream[SessionMessage],
-    unanswered: Unanswered,
-    most: int,
-) -> None:
-    """Pass messages to the server; answer what is none.
+class _Reader:
+    """Passes messages to the server, and answers what is none.
 
     While too many requests are in flight, nothing more is read than the next one.
     """
-    async for line in lines:
+
+    def __init__(
+        self,
+        server: ObjectSendStream[SessionMessage | Exception],
+        client: ObjectSendStream[SessionMessage],
+        unanswered: Unanswered,
+        batches: LineBatches,
+        settings: CallSettings,
+    ) -> None:
+        self._server = server
+        self._client = client
+        self._unanswered = unanswered
+        self._batches = batches
+        self._settings = settings
+
+    async def take(self, line: bytes | None) -> None:
+        """Take a line; None stands for one that was too long."""
         if line is None:
-            message: SessionMessage | types.JSONRPCError = failure(
-                types.INVALID_REQUEST, "Invalid request: the line is too long"
-            )
+            text = "Invalid request: the line is too long"
+            await self._answer(failure(types.INVALID_REQUEST, text))
         elif line.strip():
             message = read_message(line)
-        else:
-            continue
-        try:
             if isinstance(message, SessionMessage):
-                if isinstance(message.message, types.JSONRPCRequest):
-                    await unanswered.below(most)
-                unanswered.asked(message)
-                await server.send(message)
+                await self._pass(message)
+            elif is_batch(message) and self._batches.are_allowed:
+                await self._take_batch(line)
             else:
-                await client.send(SessionMessage(message))
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return  # the server has closed the connection
+                await self._answer(message)
+
+    async def _take_batch(self, line: bytes) -> None:
+        most = self._settings.max_batch
+        messages = read_batch(line, most)
+        if not messages:
+            await self._answer(bad_batch(most))
+            return
+        for error in self._batches.open(messages):
+            await self._answer(error)
+        for message in messages:
+            if isinstance(message, SessionMessage):
+                await self._pass(message)
+
+    async def _pass(self, message: SessionMessage) -> None:
+        if isinstance(message.message, types.JSONRPCRequest):
+            await self._unanswered.below(self._settings.limit_per_connection)
+        self._unanswered.asked(message)
+        cancelled = self._batches.asked(message)
+        await self._server.send(message)
+        if cancelled is not None:
+            await self._answer(cancelled)
+
+    async def _answer(self, error: types.JSONRPCError) -> None:
+        await self._client.send(SessionMessage(error))
 
 
 async def _write(
-    messages: ObjectReceiveStream[SessionMessage], send: ByteSendStream, unanswered: Unanswered
+    messages: ObjectReceiveStream[SessionMessage],
+    send: ByteSendStream,
+    unanswered: Unanswered,
+    batches: LineBatches,
 ) -> None:
     async with messages:
         async for message in messages:
-            await _write_line(send, write_message(message))
+            line = batches.answered(message)
+            if line is not None:
+                await _write_line(send, line)
             unanswered.answered(message)
 
 

@@ -7,6 +7,7 @@ message gets its answer (JSON-RPC 2.0, section 5.1).
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import mcp_types as types
@@ -16,6 +17,15 @@ from mcp.shared.message import SessionMessage
 
 from mcpkit.core.encoding import encode
 from mcpkit.core.errors import RETRY_AFTER
+
+BATCHES = "2025-03-26"
+"""The one version of the protocol that has batches."""
+
+NO_BATCHES = (
+    "Invalid request: batches are not supported; only protocol 2025-03-26 has them, over HTTP and "
+    "standard input. Send one message at a time"
+)
+"""Told to a client of another version, or transport."""
 
 BUSY_WAIT = 1
 """Seconds after which a client with too many requests in flight may send the next one."""
@@ -30,11 +40,60 @@ def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
     """
     try:
         value = pydantic_core.from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return _unreadable(text)
+    return _message(value)
+
+
+def read_batch(text: str | bytes, most: int) -> Sequence[SessionMessage | types.JSONRPCError]:
+    """Parse a batch (specification of 2025-03-26, basic, "Batching").
+
+    Args:
+        text: What stands between brackets, and these.
+        most: Messages that it may hold.
+
+    Returns:
+        Each message, or the error to answer it with; nothing if it is no batch, or too long.
+    """
+    try:
+        values = pydantic_core.from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return []
+    if not isinstance(values, list) or len(values) > most:
+        return []
+    return [_part(value) for value in values]
+
+
+def is_batch(refusal: types.JSONRPCError) -> bool:
+    """Whether a text was refused because it is a batch."""
+    return refusal.error.message == NO_BATCHES
+
+
+def bad_batch(most: int) -> types.JSONRPCError:
+    """Refuse a batch that holds nothing, or too much, or cannot be read."""
+    return failure(types.INVALID_REQUEST, f"Invalid request: a batch holds 1 to {most} messages")
+
+
+def _part(value: Any) -> SessionMessage | types.JSONRPCError:
+    message = _message(value)
+    is_handshake = (
+        isinstance(message, SessionMessage)
+        and isinstance(message.message, types.JSONRPCRequest)
+        and message.message.method == "initialize"
+    )
+    if is_handshake:
+        text = "Invalid request: initialize is not part of a batch"
+        return failure(types.INVALID_REQUEST, text, as_request_id(value.get("id")))
+    return message
+
+
+def _message(value: Any) -> SessionMessage | types.JSONRPCError:
+    try:
         message = types.jsonrpc_message_adapter.validate_python(value, by_name=False)
     except ValueError:
-        return _refusal(text)
+        return _refusal(value)
     if isinstance(message, types.JSONRPCNotification) and "id" in value:
-        return _refusal(text)  # a request whose id is wrong: it waits for an answer
+        return _refusal(value)  # a request whose id is wrong: it waits for an answer
     return SessionMessage(message)
 
 
@@ -70,13 +129,17 @@ def taken(request_id: types.RequestId) -> types.JSONRPCError:
     return failure(types.INVALID_REQUEST, text, request_id)
 
 
-def _refusal(text: str | bytes) -> types.JSONRPCError:
+def _unreadable(text: str | bytes) -> types.JSONRPCError:
     try:
         value: Any = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return failure(types.PARSE_ERROR, "Parse error: the message is not valid JSON in UTF-8")
+    return _refusal(value)
+
+
+def _refusal(value: Any) -> types.JSONRPCError:
     if isinstance(value, list):
-        return failure(types.INVALID_REQUEST, "Invalid request: batches are not supported")
+        return failure(types.INVALID_REQUEST, NO_BATCHES)
     request_id = as_request_id(value.get("id")) if isinstance(value, dict) else None
     if isinstance(request_id, str) and not _is_text(request_id):
         request_id = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from secrets import token_hex
@@ -19,7 +19,6 @@ from mcp.server.auth.middleware.bearer_auth import AuthorizationContext
 from mcp.server.lowlevel import Server
 from mcp.server.runner import serve_loop
 from mcp.server.streamable_http import REQUEST_CANCELLED
-from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from mcp_types.jsonrpc import CONNECTION_CLOSED
 from starlette.requests import Request
@@ -28,6 +27,7 @@ from starlette.types import Receive, Scope, Send
 from mcpkit.core.clients import Place, RequestLimit
 from mcpkit.core.encoding import encode
 from mcpkit.core.settings import Settings
+from mcpkit.core.transports.batches import BatchPart, PostedBatch
 from mcpkit.core.transports.bodies import Posted, reject, reject_with
 from mcpkit.core.transports.channels import Inbox, Outbox
 from mcpkit.core.transports.events import EventLog
@@ -67,6 +67,8 @@ class Session:
     ) -> None:
         self.name = token_hex(16)
         self.owner = owner
+        self.version: object = None
+        """Of the protocol, once the client has shaken hands."""
         self.place = place
         place.end = self.end
         self._settings = settings.http
@@ -137,28 +139,95 @@ class Session:
             self._inbox.put(SessionMessage(message, metadata))
             await answer(send, 202, b"", self._headers)
             return None
-        name = encode(message.id).decode()
-        if name in self._streams:
-            await reject_with(send, 400, taken(message.id).error, message.id)
-            return None
         size = len(posted.body)
-        if not self._limit.take(size):
-            await reject_with(send, 429, busy(message.id).error, message.id)
+        refused = self._refused(message.id, size)
+        if refused is not None:
+            await reject_with(send, 400, refused.error, message.id)
             return None
-        can_resume = self._log is not None and _version(posted) >= PRIMED
+        name = encode(message.id).decode()
+        can_resume = self._log is not None and posted.version >= PRIMED
         opening = partial(self._priming, name) if can_resume else None
         stream = Stream(name, self._log, message.id, streams=not self._settings.json_response)
         stream.response = Response(scope, receive, send, self._headers, opening)
         stream.size = size
-        self._streams[name] = stream
         self._company.add(stream)
         try:
-            metadata = self._metadata(request, stream, message.id, can_resume=can_resume)
-            self._inbox.put(SessionMessage(message, metadata))
+            self._ask(message, stream, request, can_resume=can_resume)
             await stream.let_go.wait()
         finally:
             self._company.remove(stream)
         return stream.answer
+
+    async def post_batch(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        posted: Posted,
+        messages: Sequence[SessionMessage | types.JSONRPCError],
+    ) -> None:
+        """Take the messages of a batch, and answer its requests together."""
+        request = Request(scope, posted.again(receive))
+        answers = sum(not isinstance(one, SessionMessage) or _is_request(one) for one in messages)
+        response = Response(scope, receive, send, self._headers)
+        batch = PostedBatch(response, answers, streams=not self._settings.json_response)
+        size = len(posted.body) // len(messages)
+        if not answers:
+            await answer(send, 202, b"", self._headers)
+        else:
+            self._company.add(batch)
+        try:
+            for message in messages:
+                refused = self._take_part(message, request, batch, size)
+                if refused is not None:
+                    await batch.answered(write_message(SessionMessage(refused)))
+            if answers:
+                await batch.let_go.wait()
+        finally:
+            self._company.remove(batch)
+
+    def _take_part(
+        self,
+        message: SessionMessage | types.JSONRPCError,
+        request: Request,
+        batch: PostedBatch,
+        size: int,
+    ) -> types.JSONRPCError | None:
+        """Pass on one message of a batch; the answer if it is refused."""
+        if isinstance(message, types.JSONRPCError):
+            return message
+        item = message.message
+        if not isinstance(item, types.JSONRPCRequest):
+            metadata = ServerMessageMetadata(request_context=request)
+            self._inbox.put(SessionMessage(item, metadata))
+            return None
+        refused = self._refused(item.id, size)
+        if refused is None:
+            streams = not self._settings.json_response
+            stream = Stream(encode(item.id).decode(), None, item.id, streams=streams)
+            stream.response, stream.size = BatchPart(batch), size
+            self._ask(item, stream, request, can_resume=False)
+        return refused
+
+    def _refused(self, request_id: types.RequestId, size: int) -> types.JSONRPCError | None:
+        """The answer to a request that is refused; any other one counts from now on."""
+        if encode(request_id).decode() in self._streams:
+            return taken(request_id)
+        return None if self._limit.take(size) else busy(request_id)
+
+    def _ask(
+        self, message: types.JSONRPCRequest, stream: Stream, request: Request, *, can_resume: bool
+    ) -> None:
+        """Pass a request to the server, whose messages about it go into a stream."""
+        self._streams[stream.name] = stream
+        metadata = ServerMessageMetadata(
+            request_context=request,
+            close_sse_stream=stream.close if can_resume else None,
+            close_standalone_sse_stream=self._unasked.close if can_resume else None,
+            on_request_unanswered=partial(self._cancelled, message.id),
+            can_send_request=stream.streams,
+        )
+        self._inbox.put(SessionMessage(message, metadata))
 
     async def listen(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what belongs to no request, until the client goes."""
@@ -213,17 +282,6 @@ class Session:
         if stream is not None and stream.streams:
             await stream.tell(data)
 
-    def _metadata(
-        self, request: Request, stream: Stream, request_id: types.RequestId, *, can_resume: bool
-    ) -> ServerMessageMetadata:
-        return ServerMessageMetadata(
-            request_context=request,
-            close_sse_stream=stream.close if can_resume else None,
-            close_standalone_sse_stream=self._unasked.close if can_resume else None,
-            on_request_unanswered=partial(self._cancelled, request_id),
-            can_send_request=stream.streams,
-        )
-
     async def _cancelled(self, request_id: types.RequestId) -> None:
         """Answer a request that its client has cancelled: its stream ends with a response only."""
         error = failure(REQUEST_CANCELLED, "The request was cancelled", request_id)
@@ -236,10 +294,5 @@ class Session:
         return self._log.add(name, b"").framed(round(self._settings.retry_interval * 1000))
 
 
-def _version(posted: Posted) -> str:
-    """The version that a request speaks, or wants to speak."""
-    message = posted.message
-    if isinstance(message, types.JSONRPCRequest) and message.method == "initialize":
-        wanted = (message.params or {}).get("protocolVersion")
-        return wanted if isinstance(wanted, str) else ""
-    return posted.fields.get(MCP_PROTOCOL_VERSION_HEADER, "")
+def _is_request(message: SessionMessage) -> bool:
+    return isinstance(message.message, types.JSONRPCRequest)

@@ -47,8 +47,10 @@ class StreamableHttp:
         is_modern = version is not None and version not in _HANDSHAKE
         method = scope["method"]
         if method == "POST":
-            posted = await read_post(scope, receive, send)
-            if posted is not None:
+            posted = await read_post(scope, receive, send, batches=not is_modern)
+            if posted is not None and posted.is_batch:
+                await self._legacy.post_batch(scope, receive, send, posted)
+            elif posted is not None:
                 await (self._modern if is_modern else self._legacy).post(
                     scope, receive, send, posted
                 )

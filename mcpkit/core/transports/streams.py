@@ -6,7 +6,8 @@ comes back resumes (specification of 2025-11-25, "Resumability and Redelivery").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import anyio
 import mcp_types as types
@@ -20,6 +21,38 @@ TOO_LARGE = {
     "message": "The answer was lost with its connection: it was too large to keep; ask again",
 }
 """Kept for a client that resumes, in place of an answer larger than `http.resumable_size`."""
+
+
+class Outlet(Protocol):
+    """Where the messages of a stream go: a response, or a part of one."""
+
+    is_over: bool
+
+    async def write(self, data: bytes, frame: Callable[[bytes], bytes] = ...) -> bool:
+        """Send an event; False if all is over."""
+        ...
+
+    async def end(
+        self,
+        body: bytes,
+        status: int = ...,
+        headers: Sequence[Header] = ...,
+        frame: Callable[[bytes], bytes] = ...,
+    ) -> bool:
+        """Send the last message; False if all is over."""
+        ...
+
+    async def begin(self) -> None:
+        """Become a stream."""
+        ...
+
+    async def close(self) -> None:
+        """End the stream before the last message."""
+        ...
+
+    async def watched(self, *, comments: bool = ...) -> None:
+        """Return when the client has gone, or all is over."""
+        ...
 
 
 class Stream:
@@ -43,7 +76,7 @@ class Stream:
         self.name = name
         self.request_id = request_id
         self.streams = streams
-        self.response: Response | None = None
+        self.response: Outlet | None = None
         """Where it goes now."""
         self.answer: types.JSONRPCMessage | None = None
         """The last message, once there is one."""
@@ -86,7 +119,7 @@ class Stream:
         await response.watched()
         self.release(response)
 
-    def release(self, response: Response | None) -> None:
+    def release(self, response: Outlet | None) -> None:
         """Send nothing to a response any more."""
         if self.response is response:
             self.response = None
@@ -104,7 +137,7 @@ class Stream:
             response.is_over = True
             self.release(response)
 
-    def _open_response(self) -> Response | None:
+    def _open_response(self) -> Outlet | None:
         """Where it goes now; another one, if that was closed while a message waited."""
         response = self.response
         return None if response is None or response.is_over else response

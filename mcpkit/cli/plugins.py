@@ -113,7 +113,12 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
             return dict((await running.report(in_full=True))["plugins"])
 
     everything = run_limited(ask)
-    report = {name: entry for name, entry in everything.items() if name in wanted}
+    places = {record.name: record.where for record in app.records}
+    report = {
+        name: {**entry, "where": places[name]} if places[name] else entry
+        for name, entry in everything.items()
+        if name in wanted
+    }
     failed = sorted(name for name, entry in report.items() if not entry["ready"])
     if as_json:
         print_json({"ok": not failed, "plugins": report})
@@ -128,9 +133,9 @@ def _print_verdict(name: str, entry: dict[str, Any]) -> None:
         remark = entry.get("message") or entry.get("reason") or ""
         print_line(f"ok      {name}  {remark}".rstrip())
         return
-    print_line(f"FAILED  {name}  {entry.get('reason') or entry.get('message') or 'not ready'}")
-    if entry.get("hint"):
-        print_line(f"        hint: {entry['hint']}")
+    reason = entry.get("reason") or entry.get("message") or "not ready"
+    notes = {"": reason, "at": entry.get("where"), "hint": entry.get("hint")}
+    print_notes(f"FAILED  {name}", notes)
 
 
 def _records(

@@ -69,6 +69,17 @@ def test_a_pipe_gets_whole_lines_and_json_the_place(run: Run, broken: Path) -> N
     assert snow["where"] == f"{broken}:3"
 
 
+def test_a_check_tells_the_place_of_a_failure(run: Run, broken: Path) -> None:
+    lines = run("plugins", "check", "snow", "timeutil", *ALONE)
+    report = json.loads(run("plugins", "check", "snow", *ALONE, "--json").stdout)
+
+    assert lines.returncode == 1
+    assert "FAILED  snow" in lines.stdout.splitlines()
+    assert f"  at: {broken}:3" in lines.stdout.splitlines()
+    assert "ok      timeutil" in lines.stdout
+    assert report["plugins"]["snow"]["where"] == f"{broken}:3"
+
+
 @pytest.mark.parametrize("arguments", [("plugins", "list", *ALONE), ("serv",), ("read", "x://y")])
 def test_no_color_is_respected(run_on_terminal: RunOnTerminal, arguments: tuple[str, ...]) -> None:
     plain = run_on_terminal(*arguments, env={"NO_COLOR": "1"}).stdout

@@ -87,7 +87,9 @@ async def test_debug_tells_the_text_of_an_error(serve: Serve, env: dict[str, str
     converse(server, INITIALIZE, call(2, "refuse", "sesame"))
     server.close()
 
-    assert any(line.endswith("told (request 2): No word sesame\n") for line in server.lines)
+    assert any(
+        line.endswith("told (request 2): ToolError: No word sesame\n") for line in server.lines
+    )
 
 
 async def test_json_records_are_lines_of_json(serve: Serve, env: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ from mcpkit.cli.completing import (
 from mcpkit.cli.listing import explained_absence, pages
 from mcpkit.cli.options import json_option
 from mcpkit.cli.output import data_stream, dumped, print_json, print_line, print_text, styled
+from mcpkit.cli.questions import Questions, answer_option
 from mcpkit.cli.target import Target, target_options
 from mcpkit.cli.tool_help import show_tool
 from mcpkit.core.errors import MCPKitError
@@ -41,6 +42,7 @@ from mcpkit.core.errors import MCPKitError
 @click.option(
     "--json-args", metavar="JSON", help="All arguments as one JSON object; - reads it from stdin."
 )
+@answer_option
 @json_option
 @target_options
 @click.option(
@@ -52,6 +54,7 @@ def call(
     tool: str | None,
     pairs: tuple[str, ...],
     json_args: str | None,
+    answers: tuple[str, ...],
     as_json: bool,
     wants_help: bool,
     target: Target,
@@ -61,6 +64,8 @@ def call(
     mcpkit call timeutil_now --arg timezone=Europe/Oslo
 
     mcpkit call timeutil_now --help
+
+    What the tool asks is asked on the terminal.
     """
     if tool is None:
         if not wants_help:
@@ -72,6 +77,7 @@ def call(
         return 0
     given = _object(json_args)
     texts = parse_pairs(pairs)
+    questions = Questions(answers)
 
     app = target.load()
 
@@ -80,7 +86,7 @@ def call(
         return await client.call_tool(tool, {**given, **typed}, progress_callback=_progress)
 
     with explained_absence("tool", tool, app):
-        result = target.run(app, use)
+        result = target.run(app, use, questions=questions)
     if as_json:
         print_json(dumped(result))
     else:

@@ -20,6 +20,7 @@ from mcpkit.cli.options import effective_settings, load_app, plugin_options
 from mcpkit.cli.output import print_line
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
+    from mcpkit.cli.questions import Questions
     from mcpkit.cli.remote import Remote
     from mcpkit.core.app import App
     from mcpkit.core.settings.sources import Effective
@@ -59,22 +60,42 @@ class Target:
             return None
         return load_app(self.settings(), no_plugins=self.no_plugins)
 
-    def run(self, app: App | None, use: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
+    def run(
+        self,
+        app: App | None,
+        use: Callable[[Any], Awaitable[ResultT]],
+        *,
+        questions: Questions | None = None,
+    ) -> ResultT:
         """Connect, use the client, disconnect.
 
         Args:
             app: What `load` gave: the server in this process, or None for the other.
             use: Gets the client.
+            questions: Answers what the server asks its user; without it, the server may not ask.
 
         Raises:
-            MCPKitError: The server cannot be reached, or refused what was asked.
+            MCPKitError: The server cannot be reached, or refused what was asked, or a question
+                could not be answered.
         """
+        from mcpkit.core.errors import MCPKitError
         from mcpkit.core.stopping import run_limited
 
-        return run_limited(functools.partial(self._run, app, use))
+        try:
+            result = run_limited(functools.partial(self._run, app, use, questions))
+        except MCPKitError:
+            if questions is None or questions.failure is None:
+                raise
+        if questions is not None and questions.failure is not None:
+            raise questions.failure
+        return result
 
     async def _run(
-        self, app: App | None, use: Callable[[Any], Awaitable[ResultT]], limits: Limits
+        self,
+        app: App | None,
+        use: Callable[[Any], Awaitable[ResultT]],
+        questions: Questions | None,
+        limits: Limits,
     ) -> ResultT:
         from mcp.shared.exceptions import MCPError
 
@@ -84,7 +105,7 @@ class Target:
         remote = self._remote()
         try:
             with ungrouped():
-                async with self._client(app, limits, remote) as client:
+                async with self._client(app, limits, remote, questions) as client:
                     return await use(client)
         except (MCPKitError, click.ClickException):
             raise
@@ -104,7 +125,11 @@ class Target:
 
     @asynccontextmanager
     async def _client(
-        self, app: App | None, limits: Limits, remote: Remote | None
+        self,
+        app: App | None,
+        limits: Limits,
+        remote: Remote | None,
+        questions: Questions | None,
     ) -> AsyncIterator[Any]:
         import mcp
 
@@ -120,7 +145,12 @@ class Target:
                 program, *arguments = shlex.split(str(self.command))
                 server = mcp.StdioServerParameters(command=program, args=arguments)
             extensions = [FollowTasks()]
-            async with mcp.Client(server, logging_callback=_log, extensions=extensions) as client:
+            async with mcp.Client(
+                server,
+                logging_callback=_log,
+                elicitation_callback=None if questions is None else questions.answer,
+                extensions=extensions,
+            ) as client:
                 yield client
 
     def _remote(self) -> Remote | None:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import anyio
+import anyio.from_thread
 import mcp_types as types
 import pytest
 from mcp.server.mcpserver import Elicit, Resolve
@@ -70,6 +71,12 @@ def make_desk() -> Plugin:
     async def ask(tool: str, arguments: dict[str, Any], ctx: Context) -> dict[str, Any]:
         """Call any tool of the server."""
         return (await ctx.call_tool(tool, arguments)).structured_content or {}
+
+    @plugin.tool
+    def ask_from_thread(tool: str, arguments: dict[str, Any], ctx: Context) -> dict[str, Any]:
+        """Call any tool of the server, from a sync function."""
+        result = anyio.from_thread.run(ctx.call_tool, tool, arguments)
+        return result.structured_content or {}
 
     @plugin.tool(task="optional")
     async def ask_in_task(tool: str, ctx: Context) -> dict[str, Any]:
@@ -145,12 +152,21 @@ async def test_middleware_stands_around_nested_calls() -> None:
     assert "Prices are a secret" in str(result.content)
 
 
-async def test_tools_that_call_themselves_come_to_an_end() -> None:
+async def test_a_sync_handler_calls_a_tool() -> None:
+    async with connect(shop=make_shop(), desk=make_desk()) as client:
+        given = {"tool": "shop_price", "arguments": {"product": "tea"}}
+        result = await client.call_tool("desk_ask_from_thread", given)
+
+    assert result.structured_content == {"result": 3}
+
+
+@pytest.mark.parametrize("tool", ["desk_ask", "desk_ask_from_thread"])
+async def test_tools_that_call_themselves_come_to_an_end(tool: str) -> None:
     async with connect(desk=make_desk()) as client:
         arguments: dict[str, Any] = {}
         for _ in range(20):
-            arguments = {"tool": "desk_ask", "arguments": arguments}
-        result = await client.call_tool("desk_ask", arguments)
+            arguments = {"tool": tool, "arguments": arguments}
+        result = await client.call_tool(tool, arguments)
 
     assert "more than 8 deep" in str(result.content)
 

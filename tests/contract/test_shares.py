@@ -158,6 +158,9 @@ def test_calls_of_clients_that_have_gone_count_in_all_sessions_of_one_key(
         other = say(bob, url, PING, foreign)
         ended = eve.delete(url, headers={"Mcp-Session-Id": names[0]})
         again = say(eve, url, PING, names[1])
+        deadline = time.monotonic() + PATIENCE  # calls end just after their session
+        while again.status_code == 429 and time.monotonic() < deadline:
+            again = say(eve, url, PING, names[1])
         eve.delete(url, headers={"Mcp-Session-Id": names[1]})
 
     assert statuses == [200, 200, 200, 200, 429, 200, 400]  # the last one's id is taken

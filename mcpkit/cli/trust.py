@@ -52,7 +52,8 @@ def _trust(folder: Path) -> None:
     names = [*leaves(found.read())]
     trust(found)
     files = " and ".join(path.name for path in found.files)
-    print_line(f"Trusted {folder.resolve()}: {files} may set {name_some(names)}", err=True)
+    told = f"may set {name_some(names)}" if names else "sets nothing"
+    print_line(f"Trusted {folder.resolve()}: {files} {told}", err=True)
 
 
 def _remove(folder: Path) -> None:

@@ -184,3 +184,9 @@ def test_a_user_without_a_home_can_use_every_command(run: Run, tmp_path: Path) -
 
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == 0, done.stderr
+
+
+def test_trust_in_a_file_that_sets_nothing_says_so(run: Run) -> None:
+    run("settings", "init", "--no-plugins")
+
+    assert "mcpkit.toml sets nothing" in run("trust").stderr

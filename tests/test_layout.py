@@ -19,6 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         [
             "changes",
             "colours",
+            "content",
             "deferred",
             "descriptors",
             "distributions",
@@ -44,6 +45,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.events",
             "transports.principals",
             "user_folders",
+            "versions",
         ]
     ),
     frozenset(
@@ -83,6 +85,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
             "clients",
+            "identity",
             "logs",
             "middleware",
             "plan",

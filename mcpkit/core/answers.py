@@ -17,6 +17,7 @@ from mcpkit.core.calls import Run, protocol_error, refusal, tool_error, unknown
 from mcpkit.core.components import Component, ComponentKind
 from mcpkit.core.composition import Composition
 from mcpkit.core.connections import Connections
+from mcpkit.core.content import fitted
 from mcpkit.core.contributions import Call, CallKind, Method
 from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import (
@@ -74,7 +75,8 @@ class Answers:
         """Run a tool: what it raises is a result that the model reads."""
         call = self._call("tool", component, ctx, params, params.arguments or {})
         try:
-            return await self._parts.caller.run(call, seconds, component.answer)
+            result = await self._parts.caller.run(call, seconds, component.answer)
+            return fitted(result, ctx.protocol_version)
         except MCPError:
             raise
         except RefusedError as exc:
@@ -91,7 +93,7 @@ class Answers:
         """Answer `prompts/get`."""
         component = await self._active("prompt", params.name)
         call = self._call("prompt", component, ctx, params, params.arguments or {})
-        return await self._run(call, component.answer)
+        return fitted(await self._run(call, component.answer), ctx.protocol_version)
 
     async def read_resource(self, ctx: Request, params: types.ReadResourceRequestParams) -> Any:
         """Answer `resources/read`."""

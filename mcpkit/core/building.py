@@ -81,6 +81,7 @@ def _build_tool(
         structured_output=is_structured(declaration),
     )
     schema, prepare = _input(declaration, tool)
+    takes_context = tool.context_kwarg is not None or bool(tool.resolved_params)
     finish = build_output(declaration, tool, threads)
 
     async def run(arguments: Mapping[str, Any], context: Any) -> Any:
@@ -108,7 +109,8 @@ def _build_tool(
         cache=declaration.cache,
         task=declaration.task,
         header_schema=schema if _travels_in_headers(schema) else None,
-        uses_context=tool.context_kwarg is not None or bool(tool.resolved_params),
+        uses_context=takes_context,
+        takes_context=takes_context,
     )
 
 

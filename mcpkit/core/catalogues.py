@@ -37,7 +37,7 @@ restore = deferred("mcpkit.core.written:restore")
 
 logger = logging.getLogger(__name__)
 
-FORMAT = "5"
+FORMAT = "6"
 """Changes with the written form."""
 
 MAX_BYTES = 16 * 1024 * 1024

@@ -49,12 +49,13 @@ class Component:
         run: Runs the handler.
         match: For templates: URI to the template's arguments, or None.
         timeout: Seconds a call may take; None for the default.
-        cache: How long clients may keep what it returns or its place in a list, and for whom.
+        cache: How long clients may keep what it returns, and for whom, or its place in a list.
         task: Whether a tool runs as a task when the client can follow one.
         listed: Whether lists show it; one that is not can be read by its URI all the same.
         is_asleep: Whether its plugin has to be woken before it can run.
         header_schema: The input schema of a tool with parameters that travel in headers.
         uses_context: Whether `run` reads the context; making one costs.
+        takes_context: Whether the plugin's function may use what the context offers.
         unchanged_in: Versions of the protocol that are known to send `definition` as it is.
     """
 
@@ -72,6 +73,7 @@ class Component:
     is_asleep: bool = False
     header_schema: dict[str, Any] | None = None
     uses_context: bool = True
+    takes_context: bool = True
     unchanged_in: frozenset[str] = frozenset()
 
     async def answer(self, call: Call) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import anyio
@@ -14,6 +15,7 @@ from mcpkit.core.clients import RequestLimit
 from mcpkit.core.encoding import encode
 from mcpkit.core.middleware import LISTEN
 from mcpkit.core.transports.messages import busy, taken
+from mcpkit.core.versions import naming_all
 
 CANCELLED = "notifications/cancelled"
 """Notification by which a client gives up a request."""
@@ -148,6 +150,9 @@ class CountedSend(ObjectSendStream[SessionMessage]):
 
     async def send(self, item: SessionMessage) -> None:
         """Send a message; it is answered when the transport has taken it."""
+        if isinstance(item.message, types.JSONRPCError):
+            error = naming_all(item.message.error)
+            item = replace(item, message=item.message.model_copy(update={"error": error}))
         await self._stream.send(item)
         self._unanswered.answered(item)
 

@@ -174,16 +174,15 @@ def _is_open(ctx: Request) -> bool:
 
 
 def hints(components: Iterable[Component], ttl: float) -> dict[str, Any]:
-    """Tell how long a list may be kept, and by whom: one private item makes it private.
+    """Tell how long a list may be kept, by its client alone: another one may see another list.
 
     Args:
         components: What the whole list is made of.
         ttl: Seconds that the operator allows; a component may ask for less.
     """
     wishes = [component.cache for component in components if component.cache is not None]
-    private = any(wish.scope == "private" for wish in wishes)
     milliseconds = min([round(ttl * 1000), *(wish.ttl_ms for wish in wishes)])
-    return {"ttlMs": milliseconds, "cacheScope": "private" if private else "public"}
+    return {"ttlMs": milliseconds, "cacheScope": "private"}
 
 
 def paginate(

@@ -36,6 +36,7 @@ class WrittenComponent(_Strict):
 
     Attributes:
         in_headers: Whether arguments travel in headers.
+        takes_context: Whether the function may use what the context offers.
         unchanged_in: Versions of the protocol in which the definition is sent as it is.
     """
 
@@ -48,6 +49,7 @@ class WrittenComponent(_Strict):
     cache: WrittenHint | None = None
     listed: bool = True
     in_headers: bool = False
+    takes_context: bool = True
     unchanged_in: tuple[str, ...] = Field((), strict=False)
 
 

@@ -91,7 +91,7 @@ class Plugin:
                 `app`: `ui://` resource of this plugin that hosts show with the result (MCP Apps).
                 `task`: whether a call runs as a task, which the client follows by its id:
                 `optional` when the client can, `required` to refuse clients that cannot.
-                `cache`: how long clients may keep the list with this tool, and for whom.
+                `cache`: how long clients may keep the list with this tool.
         """
         return self._declare(ToolDeclaration, given, options)
 
@@ -140,7 +140,7 @@ class Plugin:
                 `description`: the docstring by default.
                 `icons`: icons for user interfaces.
                 `enabled`: whether it is served: a bool, or a function of the plugin's settings.
-                `cache`: how long clients may keep the list with this prompt, and for whom.
+                `cache`: how long clients may keep the list with this prompt.
         """
         return self._declare(PromptDeclaration, given, options)
 

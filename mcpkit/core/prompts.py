@@ -96,6 +96,7 @@ def build_prompt(
         run=run,
         cache=declaration.cache,
         uses_context=prompt.context_kwarg is not None,
+        takes_context=prompt.context_kwarg is not None,
     )
 
 

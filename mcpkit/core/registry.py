@@ -60,6 +60,14 @@ class Registry:
         """Completers by plugin."""
         return MappingProxyType(self._completers)
 
+    def takes_context(self) -> bool:
+        """Whether a function of a plugin may use what its `Context` offers."""
+        return any(
+            item.takes_context
+            for components in self._components.values()
+            for item in components.values()
+        )
+
     def commit(
         self, records: Iterable[PluginRecord], *, taken: Iterable[Claim] = ()
     ) -> list[PluginRecord]:

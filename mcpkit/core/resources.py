@@ -88,6 +88,7 @@ def build_resource(
         run=run,
         match=match if is_template else None,
         cache=declaration.cache,
+        takes_context=find_context_parameter(declaration.handler) is not None,
     )
 
 

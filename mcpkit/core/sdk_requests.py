@@ -23,6 +23,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types.methods import SPEC_CLIENT_METHODS, serialize_server_result
 from pydantic import BaseModel
 
+from mcpkit.core.content import fitted
 from mcpkit.core.wire import FIELDS
 
 Request = ServerRequestContext[Any, Any]
@@ -98,6 +99,7 @@ class SDKRequests:
             raise _not_found(ctx.method)
         params = entry.params_type.model_validate(ctx.params or {}, by_name=False)
         result = self._with_hint(ctx.method, await entry.handler(ctx, params))
+        result = fitted(result, ctx.protocol_version)
         dumped = _dumped(result)
         known = dumped.get("resultType", "complete") in types.CORE_RESULT_TYPES
         if ctx.method in SPEC_CLIENT_METHODS and known:

@@ -6,25 +6,28 @@ handlers run the same way in both protocol eras.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
 
 import mcp_types as types
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.lowlevel.server import HandlerEntry
 from mcp.server.models import InitializationOptions
 from mcp.server.subscriptions import ListenHandler
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-import mcpkit
 from mcpkit.core.adopted import Adopted
 from mcpkit.core.answers import Answers
 from mcpkit.core.composition import Composition
 from mcpkit.core.connections import Connections
+from mcpkit.core.identity import identity, stamp
 from mcpkit.core.lists import KeptLists, Lists
 from mcpkit.core.middleware import install
 from mcpkit.core.subscriptions import Subscriptions
+from mcpkit.core.versions import VERSIONS
 
 
 class ComposedServer(Server[Any]):
@@ -32,9 +35,11 @@ class ComposedServer(Server[Any]):
 
     Attributes:
         adopted: SDK servers among the plugins, whose extensions add methods.
+        may_log: Tells whether a handler could send log messages.
     """
 
     adopted: Adopted | None = None
+    may_log: Callable[[], bool] = staticmethod(lambda: True)
 
     def get_request_handler(self, method: str) -> HandlerEntry[Any] | None:
         """The handler of a method: of ours, else of an adopted server's extension."""
@@ -49,8 +54,39 @@ class ComposedServer(Server[Any]):
         return dict(self._stamp)
 
     @cached_property
-    def _stamp(self) -> Mapping[str, str]:
-        return self.server_info.model_dump(by_alias=True, mode="json", exclude_none=True)
+    def _stamp(self) -> Mapping[str, Any]:
+        return stamp(self.server_info)
+
+    def get_capabilities(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+        *,
+        protocol_version: str | None = None,
+    ) -> types.ServerCapabilities:
+        """What this server can do; of what 2026-07-28 deprecates only what a handler may use."""
+        found = super().get_capabilities(
+            notification_options,
+            experimental_capabilities,
+            extensions,
+            protocol_version=protocol_version,
+        )
+        if protocol_version in MODERN_PROTOCOL_VERSIONS and not self.may_log():
+            found.logging = None
+        return found
+
+    async def discover(
+        self, ctx: ServerRequestContext[Any, Any], params: types.RequestParams
+    ) -> types.DiscoverResult:
+        """Answer `server/discover`, with the versions of both eras and all of the identity."""
+        info = self.server_info.model_dump(by_alias=True, mode="json", exclude_none=True)
+        return types.DiscoverResult(
+            supported_versions=list(VERSIONS),
+            capabilities=self.get_capabilities(protocol_version=ctx.protocol_version),
+            instructions=self.instructions,
+            _meta={types.SERVER_INFO_META_KEY: info},
+        )
 
     def create_initialization_options(
         self,
@@ -84,12 +120,14 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
     async def lifespan(server: Server[Any]) -> AsyncIterator[Any]:
         yield {}  # the plugins' lifespans are open already
 
+    info = identity(settings)
     server = ComposedServer(
-        settings.name,
-        version=settings.version or mcpkit.__version__,
-        title=settings.title,
+        info.name,
+        version=info.version,
+        title=info.title,
         instructions=_joined(settings.instructions, *parts.instructions),
-        website_url=settings.website_url,
+        website_url=info.website_url,
+        icons=info.icons,
         lifespan=lifespan,
         get_tool_input_schema=answers.input_schema,
         on_call_tool=answers.call_tool,
@@ -99,6 +137,8 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
         on_subscriptions_listen=subscriptions.listen,
     )
     server.adopted = adopted
+    server.may_log = registry.takes_context
+    server.add_request_handler("server/discover", types.RequestParams, server.discover)
     for name, handler in Lists(registry, settings.lists, adopted).handlers().items():
         server.add_request_handler(name, types.PaginatedRequestParams, handler)
     server.add_request_handler(

@@ -7,17 +7,12 @@ from typing import Any
 
 import mcp_types as types
 from mcp_types.methods import serialize_server_result
-from mcp_types.version import (
-    HANDSHAKE_PROTOCOL_VERSIONS,
-    LATEST_HANDSHAKE_VERSION,
-    MODERN_PROTOCOL_VERSIONS,
-)
+from mcp_types.version import LATEST_HANDSHAKE_VERSION, MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 
 from mcpkit.core.components import ComponentKind
 from mcpkit.core.encoding import encode
-
-VERSIONS = (*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS)
+from mcpkit.core.versions import VERSIONS
 
 FIELDS = {
     "tools/list": "tools",

@@ -78,6 +78,7 @@ def _describe(component: Component) -> WrittenComponent:
         cache=None if cache is None else WrittenHint(ttl_ms=cache.ttl_ms, scope=cache.scope),
         listed=component.listed,
         in_headers=component.header_schema is not None,
+        takes_context=component.takes_context,
         unchanged_in=unchanged_in(component.kind, component.definition),
     )
 
@@ -99,6 +100,7 @@ def _restore(item: WrittenComponent, plugin: str) -> Component:
         task=item.task,
         listed=item.listed,
         is_asleep=True,
+        takes_context=item.takes_context,
         header_schema=definition.get("inputSchema") if item.in_headers else None,
         unchanged_in=_versions(item.unchanged_in),
     )

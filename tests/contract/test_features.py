@@ -337,7 +337,7 @@ async def test_rounds_carry_a_state_that_nobody_can_change(connect: Connect) -> 
 
 
 @proves("Cache hints")
-async def test_one_private_item_makes_a_list_private(connect: Connect) -> None:
+async def test_lists_are_private_and_reads_as_their_component_says(connect: Connect) -> None:
     async with connect() as client:
         resources = await client.list_resources()
         tools = await client.list_tools()
@@ -345,7 +345,7 @@ async def test_one_private_item_makes_a_list_private(connect: Connect) -> None:
         right = await client.read_resource("right://behind")
 
     assert (resources.ttl_ms, resources.cache_scope) == (0, "private")
-    assert (tools.ttl_ms, tools.cache_scope) == (0, "public")
+    assert (tools.ttl_ms, tools.cache_scope) == (0, "private")
     assert (left.ttl_ms, left.cache_scope) == (5000, "private")
     assert (right.ttl_ms, right.cache_scope) == (5000, "public")
 

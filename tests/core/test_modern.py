@@ -184,6 +184,22 @@ async def test_it_answers_what_the_entry_of_the_sdk_answers(
     assert twice == [expected, expected]
 
 
+@pytest.mark.parametrize("method", ["tools/list", "notifications/cancelled"])
+async def test_a_version_that_is_not_served_is_told_every_one_that_is(method: str) -> None:
+    meta = {**META, "io.modelcontextprotocol/protocolVersion": "2099-01-01"}
+    body = message(method, {"_meta": meta})
+    if method.startswith("notifications/"):
+        del body["id"]
+
+    async with running() as server, ours(server) as app:
+        headers = fields(body, mcp_protocol_version="2099-01-01")
+        status, _, [told] = await post(app, body, headers)
+
+    assert (status, told["error"]["code"]) == (400, -32022)
+    assert told["error"]["data"]["supported"][0] == "2024-11-05"
+    assert told["error"]["data"]["supported"][-1] == VERSION
+
+
 async def test_a_repeated_header_is_refused_as_by_the_sdk() -> None:
     body = message("tools/list")
     headers = [*fields(body).items(), ("mcp-method", "tools/list")]

@@ -52,6 +52,7 @@ def skill_components(skills: Iterable[Skill], plugin: str) -> Iterator[Component
                 definition=wired(definition),
                 run=_Reader(file),
                 listed=is_manifest,
+                takes_context=False,
             )
 
 

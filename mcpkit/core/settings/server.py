@@ -31,14 +31,19 @@ class Settings(Section):
     """All settings of a server, as `mcpkit.toml` spells them."""
 
     name: str = Field("mcpkit", min_length=1, description="Server name that clients see")
-    title: str | None = Field(None, description="Server title for people")
+    title: str | None = Field(None, description="Server title for people; its name by default")
     version: str | None = Field(
         None, description="Server version that clients see; mcpkit's own by default"
     )
     instructions: str | None = Field(
         None, description="Instructions for the model, before those of the plugins"
     )
-    website_url: str | None = Field(None, description="Web page of this server")
+    website_url: str | None = Field(
+        None, description="Web page of this server; mcpkit's own by default"
+    )
+    icon: str | None = Field(
+        None, description="URL or data URI of an icon for this server; mcpkit's own by default"
+    )
     transports: tuple[str, ...] = Field(
         ("stdio",),
         min_length=1,

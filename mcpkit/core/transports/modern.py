@@ -33,6 +33,7 @@ from mcpkit.core.middleware import LISTEN
 from mcpkit.core.transports.bodies import Posted, reject, reject_unaccepted, reject_with
 from mcpkit.core.transports.exchanges import Exchange
 from mcpkit.core.transports.responses import Company, Response, answer
+from mcpkit.core.versions import naming_all
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,9 @@ async def _acknowledge(send: Send, posted: Posted) -> None:
 
 
 def _told(rejection: InboundLadderRejection) -> types.ErrorData:
-    return types.ErrorData(code=rejection.code, message=rejection.message, data=rejection.data)
+    return naming_all(
+        types.ErrorData(code=rejection.code, message=rejection.message, data=rejection.data)
+    )
 
 
 def _error(exc: Exception) -> types.ErrorData:

@@ -16,7 +16,17 @@ from mcp.shared.exceptions import MCPError
 from mcpkit.testing import FollowTasks
 from tests.conftest import ServerProcess, environment, install, start_server
 from tests.contract.conftest import connect_to
-from tests.contract.features import LEGACY, MATRIX, MODERN, PAGE, PROVEN, proves, render
+from tests.contract.features import (
+    DECLARED,
+    LEGACY,
+    MATRIX,
+    MODERN,
+    PAGE,
+    PROVEN,
+    check_declared,
+    proves,
+    render,
+)
 
 pytestmark = [
     pytest.mark.anyio,
@@ -73,9 +83,15 @@ def served(
 
 @pytest.fixture
 def connect(
-    era: str, transport: str, served: ServerProcess, installed: Path, arguments: list[str]
+    era: str,
+    transport: str,
+    served: ServerProcess,
+    installed: Path,
+    arguments: list[str],
+    request: pytest.FixtureRequest,
 ) -> Connect:
-    """Connect the official client, with further arguments."""
+    """Connect the official client, with further arguments; it finds declared what is proven."""
+    features = request.function.features
 
     @asynccontextmanager
     async def open_client(**options: Any) -> AsyncIterator[mcp.Client]:
@@ -84,6 +100,8 @@ def connect(
         with anyio.fail_after(30):
             async with mcp.Client(target, mode=mode, **options) as client:
                 assert client.protocol_version == era
+                told = client.server_capabilities.model_dump(by_alias=True, exclude_none=True)
+                check_declared(features, era, told)
                 yield client
 
     return open_client
@@ -108,7 +126,7 @@ async def tools_of(client: mcp.Client) -> dict[str, types.Tool]:
 def test_every_feature_has_a_test_and_the_page_tells_them_all() -> None:
     import tests.contract.test_sessions  # noqa: F401  # proves the rest
 
-    assert set(MATRIX) == PROVEN
+    assert set(MATRIX) == PROVEN == set(DECLARED)
     assert render() in PAGE.read_text("utf-8"), "Run: python -m tests.contract.features"
 
 

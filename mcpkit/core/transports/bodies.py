@@ -119,10 +119,10 @@ async def reject(
 async def reject_with(
     send: Send, status: int, error: types.ErrorData, request_id: types.RequestId | None
 ) -> None:
-    """Answer with a JSON-RPC error that may carry data."""
+    """Answer with a JSON-RPC error that may carry data; one that says "not now" has its status."""
     told = error.model_dump(by_alias=True, exclude_none=True)
     body = encode({"jsonrpc": "2.0", "id": request_id, "error": told})
-    _, headers = refusal(error) or (status, ())
+    status, headers = refusal(error) or (status, ())
     await answer(send, status, body, headers)
 
 

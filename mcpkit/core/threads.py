@@ -74,14 +74,15 @@ class _Job:
         self._limiter = limiter
         self._loop = loop
         self._lock = threading.Lock()
-        self._state = "waiting"
+        self._is_running = False
+        self._is_abandoned = False
 
     def run(self) -> Any:
         """Run the function, in the worker thread."""
         with self._lock:
-            if self._state == "abandoned":
+            if self._is_abandoned:
                 return None
-            self._state = "running"
+            self._is_running = True
         try:
             return self._function()
         finally:
@@ -90,19 +91,15 @@ class _Job:
     def abandon(self) -> None:
         """Give the token back, unless the function still runs; on the event loop."""
         with self._lock:
-            release = self._state in {"waiting", "finished"}
-            self._state = "released" if self._state == "finished" else self._state
-            if self._state == "waiting":
-                self._state = "abandoned"
-            elif self._state == "running":
-                self._state = "orphaned"
+            self._is_abandoned = True
+            release = not self._is_running
         if release:
             self._limiter.release_on_behalf_of(self)
 
     def _finish(self) -> None:
         with self._lock:
-            orphaned = self._state == "orphaned"
-            self._state = "finished" if not orphaned else "released"
+            self._is_running = False
+            orphaned = self._is_abandoned
         if orphaned:
             # Told, not waited for: an event loop that has just stopped would never answer.
             with contextlib.suppress(RuntimeError):

@@ -47,3 +47,40 @@ async def test_an_abandoned_function_keeps_its_place_until_it_returns() -> None:
         answer = await workers.run(lambda: "next")
 
     assert (busy, answer, workers.busy) == (1, "next", 0)
+
+
+@pytest.mark.anyio
+async def test_a_function_whose_call_was_cancelled_before_it_began_never_runs() -> None:
+    ran = threading.Event()
+    workers = WorkerThreads(1)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await workers.run(ran.set)
+
+    assert scope.cancelled_caught
+    assert (workers.busy, ran.is_set()) == (0, False)
+
+
+@pytest.mark.anyio
+async def test_threads_of_ones_own_run_while_all_default_threads_are_busy() -> None:
+    shared = anyio.to_thread.current_default_thread_limiter()
+    before, shared.total_tokens = shared.total_tokens, 1
+    await shared.acquire_on_behalf_of("another plugin")
+    try:
+        with anyio.fail_after(5):
+            answer = await WorkerThreads(1).run(lambda: "own")
+    finally:
+        shared.release_on_behalf_of("another plugin")
+        shared.total_tokens = before
+
+    assert answer == "own"
+
+
+@pytest.mark.anyio
+async def test_a_function_that_fails_gives_its_place_back() -> None:
+    workers = WorkerThreads(1)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), anyio.fail_after(5):
+            await workers.run(lambda: 1 / 0)
+
+    assert (workers.busy, workers.total) == (0, 1)

@@ -1,9 +1,10 @@
 """Mutate modules of the core, and count the mutants that their tests kill.
 
-`make mutants` calls it; `make mutants MODULES="guard threads"` tries some modules only. mutmut works
-on a copy below `build/mutants`, a folder for each module, and there it keeps what it has found: a
-second run tries only what has changed, and what survived. Exit code 0 only if at least `FLOOR` of each
-module's mutants are killed, those aside that behave as the original does (`equivalents.py`).
+`make mutants` calls it; `make mutants MODULES="guard threads"` tries some modules only. mutmut
+works on a copy below `build/mutants`, a folder for each module, and keeps there what it has found:
+a second run tries only what has changed, and what survived. Exit code 0 only if at least `FLOOR`
+of each module's mutants are killed, those aside that behave as the original does
+(`equivalents.py`).
 """
 
 import os
@@ -27,7 +28,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "core/threads.py": ("core/test_threads.py",),
     "core/transports/api_keys.py": ("core/test_guard.py",),
     "core/transports/guard.py": ("core/test_guard.py",),
-    "core/transports/names.py": ("core/test_guard.py",),
+    "core/transports/names.py": ("core/test_guard.py", "core/test_names.py"),
     "core/transports/principals.py": ("core/test_guard.py",),
 }
 """Modules, and their tests: only such as start no process, which hundreds of runs would feel."""

@@ -50,7 +50,8 @@ def allowed_hosts(settings: HttpSettings) -> Names:
     """What a Host header may say: this machine, the address bound, the public URL, the settings."""
     any_port = set(LOOPBACK)
     if settings.host not in WILDCARDS:
-        any_port.add(f"[{settings.host}]" if ":" in settings.host else settings.host.lower())
+        bound = settings.host.lower()
+        any_port.add(f"[{bound}]" if ":" in bound else bound)
     public = [host for _, host in _public(settings)]
     return _names([*public, *settings.allowed_hosts], any_port)
 
@@ -84,7 +85,7 @@ def _public(settings: HttpSettings) -> list[tuple[str, str]]:
     if not settings.public_url:
         return []
     url = urlsplit(settings.public_url)
-    host = url.netloc.rpartition("@")[2].lower()
+    host = url.netloc.rpartition("@")[2]
     bare = host.removesuffix(PORTS[url.scheme])
     return [(url.scheme, name) for name in dict.fromkeys((host, bare))]
 

@@ -395,11 +395,13 @@ async def test_middleware_of_a_plugin_stands_around_the_calls_of_all() -> None:
 
 async def test_hung_threads_of_one_plugin_starve_no_other() -> None:
     release = threading.Event()
+    began: list[str] = []
     slow, quick = Plugin(), Plugin()
 
     @slow.tool(timeout=0.1)
     def hang() -> str:
         """Block a thread."""
+        began.append("hung")
         release.wait(10)
         return "late"
 
@@ -408,7 +410,12 @@ async def test_hung_threads_of_one_plugin_starve_no_other() -> None:
         """Answer at once."""
         return "here"
 
-    async with connect(slow=slow, quick=quick, settings={"slow": {"call_threads": 2}}) as client:
+    # As many hang as there would be threads if all plugins shared them.
+    shared = anyio.to_thread.current_default_thread_limiter()
+    before, shared.total_tokens = shared.total_tokens, 2
+    settings = {"slow": {"call_threads": 2}}
+    calls = {"calls": {"threads": 3}}
+    async with connect(slow=slow, quick=quick, settings=settings, server=calls) as client:
         try:
             with anyio.fail_after(10):
                 for _ in range(4):
@@ -417,8 +424,10 @@ async def test_hung_threads_of_one_plugin_starve_no_other() -> None:
                 result = await client.call_tool("quick_answer", {})
         finally:
             release.set()
+            shared.total_tokens = before
 
     assert result.content[0].text == "here"  # type: ignore[union-attr]
+    assert began == ["hung", "hung"]
 
 
 async def test_the_operators_timeout_wins_over_the_tools_own() -> None:

@@ -8,6 +8,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "content = file.read(max_bytes + 2)": "one byte over the limit shows as well as two",
     },
     "core/threads.py": {
+        "self._is_running = None": "as false as False",
+        "self._is_abandoned = None": "as false as False",
         "with contextlib.suppress(None):": "anyio drops what a thread raises after its event loop",
     },
     "core/transports/api_keys.py": {

@@ -1,11 +1,12 @@
 """Limits of the log: a few records of a kind, then their number."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
 from mcpkit.core import log_limits
-from mcpkit.core.log_limits import MOST, limited
+from mcpkit.core.log_limits import MOST, WINDOW, limited
 
 NAME = "mcpkit.test.strangers"
 logger = logging.getLogger(NAME)
@@ -57,3 +58,42 @@ def test_after_a_while_a_kind_is_new(
         logger.warning("Refused %d", 99)
 
     assert messages(caplog)[MOST:] == [f"1 more like this within 0 s: Refused {MOST}", "Refused 99"]
+
+
+def test_no_more_than_the_limit_is_told_of_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    with limited([NAME]):
+        for number in range(MOST):
+            logger.warning("Refused %d", number)
+
+    assert messages(caplog) == [f"Refused {number}" for number in range(MOST)]
+
+
+def test_numbers_of_many_kinds_are_all_told_by_their_loggers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with limited([NAME]):
+        for kind in range(MOST + 2):
+            for _ in range(MOST + 1):
+                logger.warning(f"Kind {kind}")  # noqa: G004  # each is a kind of its own
+
+    told = [record for record in caplog.records if "more like this" in record.getMessage()]
+    assert len(told) == MOST + 2
+    assert {record.name for record in told} == {NAME}
+
+
+def test_a_window_ends_when_its_time_has_passed(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(log_limits, "time", SimpleNamespace(monotonic=lambda: now))
+    with limited([NAME]) as limit:
+        for _ in range(MOST + 2):
+            logger.warning("Refused")
+        now += WINDOW - 0.5
+        limit.tell()
+        early = messages(caplog)
+        now += 0.5
+        limit.tell()
+
+    assert early == ["Refused"] * MOST
+    assert messages(caplog)[MOST:] == ["2 more like this within 60 s: Refused"]

@@ -163,6 +163,12 @@ def test_a_file_of_anybody_is_read_with_its_status_but_through_no_link(file: Pat
         read_regular_file(link, max_bytes=7)
 
 
+def test_a_folder_or_device_is_no_regular_file(tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/dev/null")):
+        with pytest.raises(OSError, match=r"^it is no regular file$"):
+            read_own_file(path, max_bytes=9)
+
+
 def test_a_file_that_cannot_be_opened_tells_why(file: Path) -> None:
     with pytest.raises(OSError, match=r"^it cannot be opened: Not a directory$"):
         read_own_file(file / "below", max_bytes=7)
@@ -223,6 +229,25 @@ def test_a_file_is_written_for_the_user_alone_and_replaces_the_old_one(file: Pat
 
     assert read_own_file(file, max_bytes=3) == b"new"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_an_unfinished_file_is_a_hidden_one_beside_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished: list[Path] = []
+
+    def stop(source: str, target: Path) -> None:
+        unfinished.append(Path(source))
+        raise InterruptedError
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(InterruptedError):
+        write_own_file(file, b"new")
+
+    (found,) = unfinished
+    assert found.parent == file.parent  # another folder may be on another disk
+    assert (found.name[0], found.suffix) == (".", ".tmp")
     assert list(file.parent.iterdir()) == [file]
 
 

@@ -4,6 +4,9 @@ A line is what mutmut makes of ours, without indentation. Only what survives is 
 """
 
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "core/log_limits.py": {
+        "if record.levelno >= logging.ERROR or getattr(record, _COUNT, None):": "None is false",
+    },
     "core/own_files.py": {
         "content = file.read(max_bytes + 2)": "one byte over the limit shows as well as two",
     },

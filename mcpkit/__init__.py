@@ -39,10 +39,12 @@ if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
         CompletionArgument,
         CompletionContext,
         EmbeddedResource,
+        GetPromptResult,
         Icon,
         ImageContent,
         InputRequiredResult,
         ModelPreferences,
+        PromptMessage,
         PromptReference,
         ReadResourceResult,
         RequestParams,
@@ -113,6 +115,7 @@ __all__ = [
     "FetchError",
     "FetchLimits",
     "Fetched",
+    "GetPromptResult",
     "Health",
     "Icon",
     "Image",
@@ -129,6 +132,7 @@ __all__ = [
     "PluginSettings",
     "ProgressBar",
     "PromptError",
+    "PromptMessage",
     "PromptReference",
     "RateLimitedError",
     "ReadResourceResult",
@@ -167,8 +171,8 @@ _MODULES = {
     "Sample UserMessage",
     "mcp.shared.exceptions": "MCPError",
     "mcp_types": "Annotations AudioContent CallToolResult Completion CompletionArgument "
-    "CompletionContext EmbeddedResource Icon ImageContent InputRequiredResult "
-    "ModelPreferences PromptReference ReadResourceResult RequestParams ResourceLink "
+    "CompletionContext EmbeddedResource GetPromptResult Icon ImageContent InputRequiredResult "
+    "ModelPreferences PromptMessage PromptReference ReadResourceResult RequestParams ResourceLink "
     "ResourceTemplateReference SamplingMessage TextContent TextResourceContents "
     "ToolAnnotations",
     "mcpkit.core.changes": "Changes",

@@ -135,7 +135,7 @@ def _absence(kind: ComponentKind, name: str, source: Source) -> MCPKitError | No
 def _belongs(kind: ComponentKind, name: str, plugin: str, settings: Settings) -> bool:
     """Whether a name is one that the components of a plugin have."""
     if kind not in {"tool", "prompt"}:
-        return name.startswith(f"{plugin}://")
+        return name.startswith((f"{plugin}://", f"{plugin.replace('_', '-')}://"))
     prefix = settings.plugin(plugin).prefix
     start = plugin if prefix is None else prefix
     return bool(start) and name.startswith(f"{start}_")

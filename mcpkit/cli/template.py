@@ -84,6 +84,7 @@ def _derived(given: Mapping[str, str]) -> dict[str, str]:
         "distribution": f"mcpkit-plugin-{name.replace('_', '-')}",
         "module": f"mcpkit_plugin_{name}",
         "class_name": name.replace("_", " ").title().replace(" ", ""),
+        "__scheme": name.replace("_", "-"),
         "__variable": name.upper(),
         "__docstring": description.replace("\\", "\\\\").replace('"', "'"),
         "__description": _quotable(description),

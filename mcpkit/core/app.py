@@ -38,6 +38,7 @@ from mcpkit.core.middleware import Gate
 from mcpkit.core.outcomes import log_failure, refuse_strict
 from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
+from mcpkit.core.route_claims import Claims
 from mcpkit.core.running import Running
 from mcpkit.core.server import compose
 from mcpkit.core.settings import Settings
@@ -218,16 +219,25 @@ class App:
             for record in self.loaded if record.must_start
         ]  # fmt: skip
         end = anyio.current_time() + seconds
+        claims = Claims(self.settings.http, routes)
         for record, job in asked:
             await jobs.wait_async(job, end - anyio.current_time())
             try:
-                routes += answer_in_time(job, hook, seconds)
+                claims.add(record.name, answer_in_time(job, hook, seconds))
             except PluginError as exc:
-                record.fail(Stage.SERVE, exc)
-                log_failure(record)
-                self.registry.remove(record.name)
+                self._fail_serving(record, exc)
+        for record, _ in asked:
+            try:
+                routes += claims.settle(record.name)
+            except PluginError as exc:
+                self._fail_serving(record, exc)
         self._refuse_strict()
         return routes
+
+    def _fail_serving(self, record: PluginRecord, error: PluginError) -> None:
+        record.fail(Stage.SERVE, error)
+        log_failure(record)
+        self.registry.remove(record.name)
 
     def _refuse_strict(self) -> None:
         if not self.lenient:

@@ -145,12 +145,18 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         """Ask the user, as the SDK documents it; in a task the question waits for the client.
 
         Raises:
-            ToolError: The client answered something else than was asked, or did not declare that
-                it can be asked.
+            ToolError: The client answered something else than was asked, did not declare that it
+                can be asked, or cannot be asked now: in 2026-07-28 only before a call, by
+                `Resolve`, or in a task.
         """
         declared = self.client_capabilities
         if declared is None or declared.elicitation is None:
             raise ToolError(f"The client cannot ask its user: {message}")
+        if not self.request_context.session.can_send_request:
+            raise ToolError(
+                f"The user cannot be asked in the middle of this call ({message!r}): that needs "
+                "a session of protocol 2025-11-25 or a task"
+            )
         try:
             return await super().elicit(message, schema)
         except ValueError as exc:
@@ -180,6 +186,8 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         Raises:
             ToolError: There is no such tool, it failed, or it asks the user a question between
                 rounds (2026-07-28). Tools may call each other eight deep.
+            MCPError: It refused the call for a while (429, 503), raised one itself, or needs what
+                the client did not declare; the client gets it unless it is caught.
         """
         return await self._nested.call(name, arguments or {})
 

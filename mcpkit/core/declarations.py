@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from mcpkit.core.components import ComponentKind, Handler, Run, TaskSupport
 from mcpkit.core.options import Enabled
@@ -17,6 +17,12 @@ if TYPE_CHECKING:  # only for annotations: declaring a tool must not import the 
     from mcp.server.caching import CacheHint
     from mcp.server.mcpserver.resources.templates import ResourceSecurity
     from mcp_types import Annotations, Icon, ToolAnnotations
+
+_TASKS: tuple[str, ...] = get_args(TaskSupport)
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,17 @@ class ToolDeclaration:
     task: TaskSupport = "forbidden"
     cache: CacheHint | None = None
     enabled: Enabled = True
+
+    def __post_init__(self) -> None:
+        """Check what no schema checks.
+
+        Raises:
+            TypeError: `task` or `timeout` is something else than it may be.
+        """
+        if self.task not in _TASKS:
+            raise TypeError(f"task must be one of {', '.join(_TASKS)}; got {self.task!r}")
+        if self.timeout is not None and not _is_positive(self.timeout):
+            raise TypeError(f"timeout must be a number of seconds above 0; got {self.timeout!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,8 @@ def _dependency_remedy(record: PluginRecord, exc: ImportError, name: str) -> str
     package, plugin = name.partition(".")[0], record.distribution or "the plugin"
     if isinstance(exc, ModuleNotFoundError) and name == package:
         return f"Install the package of the module {name!r}, which {plugin} should depend on"
+    if package == "mcpkit":
+        return f"Correct the names that {plugin} imports from mcpkit, or update mcpkit"
     return f"Update {plugin} and the package of {package!r}, whose versions do not fit together"
 
 

@@ -22,6 +22,7 @@ from mcpkit.core.declarations import (
     SkillsDeclaration,
     ToolDeclaration,
 )
+from mcpkit.core.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # only for annotations: a plugin is declared without importing the SDK
     from typing import Unpack
@@ -226,9 +227,11 @@ class Plugin:
         handler, name = (given, None) if callable(given) else (None, given)
         name = options.pop("name", None) or name
         known = {field.name for field in fields(cast(Any, record))} - {"handler"}
-        for option in options.keys() - known:
+        for option in sorted(options.keys() - known):
             kind = record.__name__.removesuffix("Declaration").lower()
-            raise TypeError(f"Plugin.{kind}() has no parameter {option!r}")
+            raise TypeError(
+                f"Plugin.{kind}() has no parameter {option!r}{did_you_mean(option, known)}"
+            )
 
         def declare(handler: HandlerT) -> HandlerT:
             named = name or _name(handler)

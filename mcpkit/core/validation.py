@@ -7,6 +7,7 @@ signatures are checked here, so that nothing illegal is ever registered.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -37,6 +38,9 @@ from mcpkit.core.status import PluginRecord, Stage
 from mcpkit.core.threads import WorkerThreads
 
 logger = logging.getLogger(__name__)
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+"""How a URI begins."""
 
 
 def validate(record: PluginRecord, plan: Plan) -> None:
@@ -170,6 +174,12 @@ def _checked(
                 f"Its {kind} {name!r} would be exposed as {exposed!r}: letters, digits, _ and - "
                 "only, at most 64 characters",
                 hint=f"Rename it, or set plugins.{plugin}.prefix",
+            )
+        if kind == "resource" and not _SCHEME.match(name):
+            raise PluginContractError(
+                f"Its resource {name!r} has no legal URI: a scheme is letters, digits, +, - and . "
+                "(RFC 3986)",
+                hint=f"Write {plugin.replace('_', '-')}://…",
             )
         component = build(declaration, plugin, exposed, threads)
     except PluginError:

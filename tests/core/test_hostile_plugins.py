@@ -186,6 +186,26 @@ async def test_routes_that_cannot_be_had_cost_their_plugin(
 
 
 @pytest.mark.anyio
+async def test_a_path_that_two_plugins_or_the_host_want_costs_those_who_claim_it(
+    install: Any,
+) -> None:
+    paths = {"first": "/hook", "second": "/hook", "greedy": "/livez", "mcp": "/mcp", "good": "/own"}
+    for name, path in paths.items():
+        body = f"import starlette.routing as r; return [r.Route({path!r}, print)]"
+        install(name, f"{GOOD}\n    @plugin.hookimpl\n    def mcpkit_routes(): {body}")
+    app = build(Settings.model_validate({"plugins_allow": [*paths]}))
+
+    async with app.running() as running:
+        routes = await app.routes(running)
+
+    errors = {record.name: str(record.error) for record in app.records if record.error}
+    assert [route.path for route in routes] == ["/livez", "/readyz", "/own"]
+    assert set(errors) == {"first", "second", "greedy", "mcp"}
+    assert "Its route '/hook' collides with one of 'second'" in errors["first"]
+    assert "Its route '/mcp' collides with one of 'mcpkit'" in errors["mcp"]
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("base", [ToolError, Exception, BaseException])
 async def test_an_error_whose_text_cannot_be_read_costs_its_call(base: type[Exception]) -> None:
     class MuteError(base):  # type: ignore[valid-type, misc]

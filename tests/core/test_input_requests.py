@@ -225,3 +225,21 @@ async def test_a_session_without_elicitation_is_not_asked() -> None:
 
     assert result.is_error
     assert "cannot ask its user" in result.content[0].text
+
+
+async def test_a_question_in_the_middle_of_a_modern_call_fails_the_tool() -> None:
+    plugin = Plugin()
+
+    @plugin.tool()
+    async def ask(ctx: Context) -> str:
+        """Ask in the middle of a call."""
+        return (await ctx.elicit("Who?", Form)).action
+
+    async def answer(context: Any, params: Any) -> types.ElicitResult:
+        raise AssertionError("never asked")
+
+    async with connect(asking=plugin, client={"elicitation_callback": answer}) as client:
+        result = await client.call_tool("asking_ask")
+
+    assert result.is_error
+    assert "needs a session of protocol 2025-11-25 or a task" in result.content[0].text

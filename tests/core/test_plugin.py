@@ -52,6 +52,32 @@ async def test_decorators_need_no_parentheses() -> None:
     assert add(1, 2) == 3
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"task": False}, {"task": None}, {"task": "requird"}, {"timeout": "5"}, {"timeout": -1}],
+)
+def test_an_option_of_a_tool_that_means_nothing_is_refused(options: Any) -> None:
+    (option,) = options
+
+    with pytest.raises(TypeError, match=f"{option} must be"):
+        Plugin().tool(len, **options)
+
+
+async def test_a_resource_whose_scheme_no_client_reads_is_refused() -> None:
+    plugin = Plugin()
+
+    @plugin.resource("bird_song://salutation")
+    def salutation() -> str:
+        """Salute."""
+        return "Hello"
+
+    with pytest.raises(MCPKitError, match=r"no legal URI") as refused:
+        async with connect(bird_song=plugin):
+            pass
+
+    assert refused.value.hint == "Write bird-song://…"
+
+
 def test_a_resource_without_uri_and_an_unknown_parameter_are_refused() -> None:
     plugin = Plugin()
 

@@ -53,7 +53,7 @@ def greet(
     return Greeting(text=f"{ctx.settings.salutation} {name}!", number=ctx.state.greeted)
 
 
-@plugin.resource("{{ cookiecutter.plugin_name }}://salutation", title="Salutation")
+@plugin.resource("{{ cookiecutter.__scheme }}://salutation", title="Salutation")
 def salutation(ctx: Context[{{ cookiecutter.class_name }}Settings, State]) -> str:
     """The word that greetings begin with."""
     return ctx.settings.salutation

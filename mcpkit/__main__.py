@@ -15,6 +15,13 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 def main() -> None:
     """Run the command line and exit."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # in an import: the commands have their own way to end
+        sys.exit(130)
+
+
+def _run() -> None:
     open_missing_streams()
     arguments = sys.argv[1:]
     alone = None

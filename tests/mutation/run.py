@@ -21,9 +21,13 @@ FLOOR = 0.9
 KILLED = frozenset({"killed", "timeout", "segfault"})
 
 TARGETS: dict[str, tuple[str, ...]] = {
+    "core/clients.py": ("core/test_clients.py",),
     "core/log_limits.py": ("core/test_log_limits.py",),
     "core/own_files.py": ("core/test_own_files.py",),
-    "core/settings/masking.py": ("core/settings/test_masking.py",),
+    "core/settings/masking.py": (
+        "core/settings/test_masking.py",
+        "core/settings/test_masking_values.py",
+    ),
     "core/settings/trust.py": ("core/settings/test_trust.py",),
     "core/tasks/memory.py": ("core/tasks/test_stores.py",),
     "core/tasks/owners.py": ("core/tasks/test_owners.py",),
@@ -42,7 +46,10 @@ source_paths = ["mcpkit"]
 only_mutate = ["mcpkit/{module}"]
 also_copy = ["conftest.py", "plugins"]
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "--timeout=30"]
+pytest_add_cli_args = [
+  "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-o", "faulthandler_timeout=0",
+  "--timeout=30",
+]
 do_not_mutate_patterns = ['logger\\.\\w+\\(']
 process_isolation = "forkserver"
 timeout_multiplier = 4.0

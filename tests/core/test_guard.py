@@ -1,5 +1,6 @@
 """The guard as an ASGI application: near misses of names and keys, CORS, and what it logs."""
 
+import json
 import logging
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,11 +40,16 @@ def guard(http: dict[str, Any] | None = None, keys: dict[str, str] | None = None
 
 
 async def ask(
-    guarded: Guard, *headers: tuple[str, str], path: str = "/mcp", method: str = "POST"
+    guarded: Guard,
+    *headers: tuple[str, str],
+    path: str = "/mcp",
+    method: str = "POST",
+    host: str | None = "localhost:8000",
 ) -> Reply:
-    """Ask with some header fields, and with Host unless it is among them."""
+    """Ask with some header fields, and with Host unless it is among them or None."""
     names = {name.lower() for name, _ in headers}
-    all_headers = [*headers] if "host" in names else [("Host", "localhost:8000"), *headers]
+    known = "host" in names or host is None
+    all_headers = [*headers] if known else [("Host", str(host)), *headers]
     scope = {
         "type": "http",
         "method": method,
@@ -174,6 +180,85 @@ async def test_other_fields_may_come_twice() -> None:
 
 async def test_a_request_without_host_is_bad() -> None:
     assert (await ask(guard(), ("Host", ""))).status == 400
+    assert (await ask(guard(), host=None)).status == 400
+
+
+NAMES = "Add it to http.allowed_hosts, or set http.public_url"
+PAGES = "Add it to http.allowed_origins, or set http.public_url"
+KEYS = "Send an API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "status", "error", "hint"),
+    [
+        ([], "/mcp", 400, "The header Host is missing", "Send it (RFC 9112, section 3.2)"),
+        (
+            [("Host", "localhost"), ("X-API-Key", KEY), ("X-API-Key", KEY)],
+            *("/mcp", 400, "The header X-Api-Key appears more than once", "Send it once"),
+        ),
+        ([("Host", "evil.com")], "/mcp", 421, "Host 'evil.com' is not served here", NAMES),
+        (
+            [("Host", "localhost"), ("Origin", "null")],
+            *("/mcp", 403, "Origin 'null' is not allowed", PAGES),
+        ),
+        ([("Host", "localhost")], "/mcp", 401, "An API key is required", KEYS),
+        (
+            [("Host", "localhost"), ("X-API-Key", f"{KEY}x")],
+            *("/mcp", 401, "The API key is not known", KEYS),
+        ),
+        (
+            [("Host", "localhost")],
+            *("/token", 404, "This server has no authorization server", KEYS),
+        ),
+    ],
+)
+async def test_a_refusal_says_what_is_wrong_and_what_to_do(
+    headers: list[tuple[str, str]], path: str, status: int, error: str, hint: str
+) -> None:
+    reply = await ask(guard(keys={"alice": KEY}), *headers, path=path, host=None)
+
+    assert reply.status == status
+    assert list(json.loads(reply.body).values()) == [error, hint]
+
+
+async def test_the_key_of_a_bearer_counts_before_another_one() -> None:
+    guarded = guard(keys={"alice": KEY, "bob": f"{KEY}2"})
+    alice, bob = ("Authorization", f"Bearer {KEY}"), ("X-API-Key", f"{KEY}2")
+
+    assert (await ask(guarded, alice, bob)).body == "client:alice"
+    assert (await ask(guarded, ("Authorization", "Basic x"), bob)).body == "client:bob"
+    assert (await ask(guarded, ("Authorization", "Bearer x"), bob)).status == 401
+
+
+async def test_probes_need_no_name_and_no_key_but_know_one() -> None:
+    guarded = guard(keys={"alice": KEY})
+
+    assert (await ask(guarded, ("Host", "10.0.0.1"), path="/livez")).status == 200
+    assert (await ask(guarded, path="/livez", host=None)).body == "peer:10.1.2.3"
+    assert (await ask(guarded, ("X-API-Key", KEY), path="/readyz")).body == "client:alice"
+    assert (await ask(guarded, ("Host", "10.0.0.1"), path="/livez/")).status == 421
+
+
+@pytest.mark.parametrize(("kind", "passes"), [("lifespan", True), ("websocket", False)])
+async def test_only_requests_and_handshakes_are_checked(kind: str, passes: bool) -> None:
+    seen: list[Scope] = []
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": kind, "path": "/ws", "headers": [], "extensions": {}}
+    await Guard(note, HttpSettings(), AuthSettings())(scope, receive, send)
+
+    assert (seen == [scope]) is passes
+    assert bool(sent) is not passes
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "with contextlib.suppress(None):": "anyio drops what a thread raises after its event loop",
     },
     "core/transports/names.py": {
+        'lowered = value.lower().rstrip("XX/XX")': "no capital is left to strip",
         'host = fields.get(b"host", b"XXXX").decode("latin-1")': "no name of this machine either",
         'host = fields.get(b"host", b"").decode("LATIN-1")': "another spelling of the encoding",
     },

@@ -1,5 +1,7 @@
 """Clients: nobody takes the sessions that others need."""
 
+import pytest
+
 from mcpkit.core.clients import Clients, Place, RequestLimit
 from mcpkit.core.settings import HttpSettings
 
@@ -82,3 +84,43 @@ def test_requests_of_one_client_have_a_size_and_one_is_always_taken() -> None:
     taken.append(second.take(1000))
 
     assert taken == [True, False, True, True, False, True]
+
+
+def test_requests_are_taken_up_to_the_limit_of_a_session_and_that_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limit = RequestLimit(2)
+
+    taken = [limit.take(10), limit.take(10), limit.take(0), limit.take(0)]
+    limit.give(10)
+    taken += [limit.take(), limit.take()]
+
+    assert taken == [True, True, False, False, True, False]
+    (record,) = caplog.records
+    assert record.getMessage().startswith("A session has 2 requests in flight")
+    assert "calls.limit_per_connection" in record.getMessage()
+
+
+def test_requests_of_all_sessions_of_a_client_are_taken_up_to_its_limit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    known = clients(max_requests_per_client=2)
+    limits = [RequestLimit(9, known.enter("a")) for _ in range(3)]
+    stranger = RequestLimit(9, known.enter("b"))
+
+    taken = [limit.take(1) for limit in limits]
+    limits[0].give(1)
+    taken += [stranger.take(1), limits[2].take(1), limits[0].take(1)]
+
+    assert taken == [True, True, False, True, True, False]
+    assert ["a has 2" in record.getMessage() for record in caplog.records] == [True, True]
+    assert "http.max_requests_per_client" in caplog.text
+
+
+@pytest.mark.parametrize(("size", "taken"), [(1024, True), (1025, False)])
+def test_a_request_of_one_byte_over_the_size_limit_is_refused(size: int, taken: bool) -> None:
+    known = clients(max_requests_size_per_client=2048)
+    first, second = RequestLimit(9, known.enter("a")), RequestLimit(9, known.enter("a"))
+    assert first.take(1024)
+
+    assert second.take(size) is taken

@@ -30,7 +30,8 @@ class Reply:
 
 
 async def principal(scope: Scope, receive: Receive, send: Send) -> None:
-    """The application behind the guard: it tells who asks."""
+    """The application behind the guard: it reads the request, and tells who asks."""
+    assert (await receive())["type"] == "http.request"
     await PlainTextResponse(principal_of(scope))(scope, receive, send)
 
 

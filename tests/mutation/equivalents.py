@@ -15,6 +15,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "self._is_abandoned = None": "as false as False",
         "with contextlib.suppress(None):": "anyio drops what a thread raises after its event loop",
     },
+    "core/transports/guard.py": {
+        'host = fields.get(b"host", b"").decode("LATIN-1")': "another spelling of the encoding",
+        'origin = fields.get(b"origin", b"").decode("LATIN-1")': "another spelling of the encoding",
+        'scheme, _, value = fields.get(b"authorization", b"XXXX").partition(b" ")': (
+            "no scheme that is known either"
+        ),
+        "await _refuse_unknown(scope, given)(scope, None, send)": "a refusal reads no request",
+    },
     "core/transports/names.py": {
         'lowered = value.lower().rstrip("XX/XX")': "no capital is left to strip",
         'host = fields.get(b"host", b"XXXX").decode("latin-1")': "no name of this machine either",

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, SecretStr
 
-from mcpkit.core.settings import PluginSection
+from mcpkit.core.settings import PluginSection, Settings
 from mcpkit.core.settings.masking import (
     MASK,
     mask,
     mask_arguments,
     mask_message,
     mask_section,
+    mask_settings,
     sounds_secret,
 )
 
@@ -103,6 +104,13 @@ def test_a_model_is_shown_by_its_aliases_with_what_is_unknown_hidden() -> None:
         "more": {"a": [MASK, None, True, MASK]},
     }
     assert mask(model)["api_key"] == "k"
+
+
+def test_the_servers_settings_leave_plugins_out_and_a_section_shows_the_hosts_part() -> None:
+    shown = mask_section(PluginSection.model_validate({"prefix": "w", "own": "x"}), None, None)
+
+    assert "plugins" not in mask_settings(Settings())
+    assert (shown["prefix"], shown["own"]) == ("w", MASK)
 
 
 def test_a_section_that_does_not_fit_shows_fields_of_plain_types_only() -> None:

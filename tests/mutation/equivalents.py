@@ -21,6 +21,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         'scheme, _, value = fields.get(b"authorization", b"XXXX").partition(b" ")': (
             "no scheme that is known either"
         ),
+        'origin = fields.get(b"origin", b"XXXX").decode("latin-1")': "read only where it is given",
+        'response.headers["WWW-AUTHENTICATE"] = "Bearer"': "names of header fields have no case",
         "await _refuse_unknown(scope, given)(scope, None, send)": "a refusal reads no request",
     },
     "core/transports/names.py": {

@@ -50,6 +50,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         [
+            "containment",
             "fetching",
             "input_requests",
             "own_files",

@@ -29,6 +29,7 @@ from mcp.server.mcpserver.exceptions import (
 )
 from mcp.shared.exceptions import MCPError
 
+from mcpkit.core.containment import contain
 from mcpkit.core.contributions import Call, Middleware
 from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import (
@@ -78,7 +79,8 @@ class Caller:
             run: Runs the handler itself.
 
         Raises:
-            Exception: What the handler or a middleware raised.
+            Exception: What the handler or a middleware raised; `HandlerExitedError` for what would
+                end the server.
             CallTimeoutError: It took too long.
             MCPError: It asks the client for what the client did not declare.
         """
@@ -96,8 +98,9 @@ class Caller:
 
     async def _step(self, run: Run, index: int, call: Call) -> Any:
         if index == len(self.middleware):
-            return await run(call)
-        return await self.middleware[index](call, partial(self._step, run, index + 1))
+            return await contain(run, call)
+        call_next = partial(self._step, run, index + 1)
+        return await contain(self.middleware[index], call, call_next)
 
 
 def is_deliberate(error: BaseException) -> bool:

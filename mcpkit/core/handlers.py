@@ -13,19 +13,16 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from anyio import get_cancelled_exc_class
-from anyio.lowlevel import checkpoint_if_cancelled
 from mcp.server.mcpserver.exceptions import ToolError as SDKToolError
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from mcpkit.core.components import Handler
+from mcpkit.core.containment import contain
 from mcpkit.core.errors import (
     ArgumentsError,
     HandlerError,
-    HandlerExitedError,
     ToolError,
-    reason_of,
 )
 from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.threads import WorkerThreads
@@ -78,20 +75,13 @@ def guarded(handler: Handler, threads: WorkerThreads) -> Callable[..., Awaitable
         begins = body_begins.get()
         if begins is not None:
             await begins()
+        work = functools.partial(function, *args, **kwargs)
         try:
-            if is_async:
-                return await function(*args, **kwargs)
-            return await threads.run(functools.partial(function, *args, **kwargs))
+            return await (contain(work) if is_async else contain(threads.run, work))
         except MCPError:
             raise  # a protocol error on purpose
         except Exception as exc:  # plugin code: anything may come
             raise _Raised(exc) from exc
-        except get_cancelled_exc_class() as exc:
-            await checkpoint_if_cancelled()
-            # Nobody cancelled this call: the function cancelled itself.
-            raise _Raised(HandlerExitedError("It was cancelled from within")) from exc
-        except BaseException as exc:  # plugin code: sys.exit ends the call, not the server
-            raise _Raised(HandlerExitedError(f"It raised {reason_of(exc)}")) from exc
 
     return run
 
@@ -112,9 +102,6 @@ async def unwrapped(running: Awaitable[Any]) -> Any:
         return await running
     except Exception as exc:  # noqa: BLE001  # the SDK's wrappers of what the function raised
         error = _original(exc)
-    except SystemExit as exc:  # functions behind `Resolve` run in no envelope
-        error = HandlerExitedError(f"It raised SystemExit: {exc}")
-        error.__cause__ = exc
     raise error
 
 

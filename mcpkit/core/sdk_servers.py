@@ -16,6 +16,7 @@ from mcp_types.methods import SPEC_CLIENT_METHODS
 
 from mcpkit.core.adoption import AdoptedServer
 from mcpkit.core.components import IDENTITIES, Component
+from mcpkit.core.containment import contain
 from mcpkit.core.errors import NotFoundError, ResourceNotFoundError
 from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
@@ -90,7 +91,7 @@ class SDKServers:
     async def _refresh(self) -> None:
         for record, server in self._serving():
             try:
-                if await server.relist():
+                if await contain(server.relist):
                     self._update(record)
             except Exception as exc:  # noqa: BLE001  # plugin code: a subclass may list in its own way
                 logger.warning(
@@ -109,7 +110,8 @@ class SDKServers:
             if not own:
                 continue
             try:
-                listed = await server.requests.listed(ctx.method, self._own(ctx, record))
+                own_ctx = self._own(ctx, record)
+                listed = await contain(server.requests.listed, ctx.method, own_ctx)
             except Exception as exc:  # noqa: BLE001  # plugin code: a refusal, or a crash
                 logger.info("Plugin %s: %s is refused: %r", record.label, ctx.method, exc)
                 listed = []

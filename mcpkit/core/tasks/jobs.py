@@ -21,7 +21,6 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
 from mcpkit.core.encoding import encode
-from mcpkit.core.errors import HandlerExitedError
 from mcpkit.core.handlers import body_begins
 from mcpkit.core.settings import TaskSettings
 from mcpkit.core.tasks.changes import asking, ended, touched
@@ -122,9 +121,6 @@ class Job:
                 self.result = await run(own, given)
         except Exception as exc:  # noqa: BLE001  # plugin code: it is the outcome
             self.error = exc
-        except (SystemExit, BaseExceptionGroup) as exc:  # plugin code: a middleware may exit
-            self.error = HandlerExitedError(f"It raised {type(exc).__name__}: {exc}")
-            self.error.__cause__ = exc
 
     async def finish(self) -> None:
         """Keep the outcome of the task, unless it is over already."""

@@ -163,6 +163,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "outcomes",
             "pending",
             "registry",
+            "relisting",
             "sdk_requests",
             "tasks.jobs",
             "transports.http_listener",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,14 +11,15 @@ from typing import Any
 import anyio
 from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.server import HandlerEntry
+from mcp.shared.exceptions import MCPError
 from mcp_types.methods import SPEC_CLIENT_METHODS
 
 from mcpkit.core.adoption import AdoptedServer
 from mcpkit.core.components import IDENTITIES, Component
-from mcpkit.core.containment import contain
 from mcpkit.core.errors import NotFoundError, ResourceNotFoundError
 from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
+from mcpkit.core.relisting import Looks, Pace
 from mcpkit.core.status import PluginRecord, Status
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.validation import build_catalogue
@@ -28,29 +28,8 @@ logger = logging.getLogger(__name__)
 
 Request = ServerRequestContext[Any, Any]
 
-
-IDLE = 10
-"""Times its own length that passes after one look for changes before the next."""
-
-
-class Pace:
-    """Lets a function run for a small part of the time, and shares its runs among callers."""
-
-    def __init__(self) -> None:
-        self._lock = anyio.Lock()
-        self._runs = 0
-        self._rested = 0.0
-
-    async def share(self, function: Callable[[], Awaitable[None]]) -> None:
-        """Wait for the end of a run that begins after this call."""
-        wanted = self._runs + 1 + self._lock.locked()  # a run that has begun may be too early
-        async with self._lock:
-            if self._runs < wanted:
-                await anyio.sleep(max(0.0, self._rested - time.perf_counter()))
-                begin = time.perf_counter()
-                await function()
-                end = time.perf_counter()
-                self._runs, self._rested = self._runs + 1, end + IDLE * (end - begin)
+ALL = "the list of all"
+"""Name of the look at all that a server has registered, for the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +48,7 @@ class SDKServers:
     registry: Registry
     plan: Plan
     _pace: Pace = field(default_factory=Pace)
+    _looks: Looks = field(default_factory=Looks)
 
     @property
     def have_middleware(self) -> bool:
@@ -89,35 +69,51 @@ class SDKServers:
         return self.registry.edition != edition
 
     async def _refresh(self) -> None:
-        for record, server in self._serving():
-            try:
-                if await contain(server.relist):
-                    self._update(record)
-            except Exception as exc:  # noqa: BLE001  # plugin code: a subclass may list in its own way
-                logger.warning(
-                    "Plugin %s: what it has registered is not known: %s", record.label, exc
-                )
+        async with anyio.create_task_group() as tasks:
+            for record, server in self._serving():
+                if not self._looks.is_slow(record, ALL):
+                    tasks.start_soon(self._relist, record, server)
+
+    async def _relist(self, record: PluginRecord, server: AdoptedServer) -> None:
+        try:
+            if await self._looks.look(record, ALL, server.relist):
+                self._update(record)
+        except Exception as exc:  # noqa: BLE001  # plugin code: a subclass may list in its own way
+            logger.warning("Plugin %s: what it has registered is not known: %s", record.label, exc)
 
     async def shown(
         self, ctx: Request, components: Mapping[str, Component]
     ) -> dict[str, Component]:
         """The components of a list as the middleware of their servers shows them to a client."""
         shown = dict(components)
-        for record, server in self._serving():
-            if not server.requests.middleware:
-                continue
-            own = {key: item for key, item in shown.items() if item.plugin == record.name}
-            if not own:
-                continue
-            try:
-                own_ctx = self._own(ctx, record)
-                listed = await contain(server.requests.listed, ctx.method, own_ctx)
-            except Exception as exc:  # noqa: BLE001  # plugin code: a refusal, or a crash
-                logger.info("Plugin %s: %s is refused: %r", record.label, ctx.method, exc)
-                listed = []
-            shown = {key: item for key, item in shown.items() if key not in own}
-            shown.update(_as_listed(own, listed))
+
+        async def ask(record: PluginRecord, server: AdoptedServer) -> None:
+            own = {key: item for key, item in components.items() if item.plugin == record.name}
+            listed = await self._listed(ctx, record, server) if own else None
+            if listed is not None:
+                for key in own:
+                    del shown[key]
+                shown.update(_as_listed(own, listed))
+
+        async with anyio.create_task_group() as tasks:
+            for record, server in self._serving():
+                if server.requests.middleware:
+                    tasks.start_soon(ask, record, server)
         return {key: shown[key] for key in sorted(shown)}
+
+    async def _listed(
+        self, ctx: Request, record: PluginRecord, server: AdoptedServer
+    ) -> list[dict[str, Any]] | None:
+        """A list as a server's middleware shows it; None if it failed, which is no refusal."""
+
+        async def ask() -> list[dict[str, Any]]:
+            try:
+                return await server.requests.listed(ctx.method, self._own(ctx, record))
+            except MCPError as exc:
+                logger.info("Plugin %s: %s is refused: %r", record.label, ctx.method, exc)
+                return []
+
+        return await self._looks.look(record, ctx.method, ask)
 
     def entry(self, method: str) -> HandlerEntry[Any] | None:
         """The handler of a method that an extension of one of them adds.

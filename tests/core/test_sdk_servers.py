@@ -184,6 +184,57 @@ async def test_middleware_that_refuses_a_list_costs_its_own_server_alone(
     assert [tool.name for tool in listed.tools] == ["other_calm"]
 
 
+@both_eras
+@pytest.mark.parametrize("where", ["list", "middleware"])
+async def test_a_list_that_hangs_or_crashes_costs_its_own_server_alone(
+    server: MCPServer[Any],
+    mode: Mode,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("mcpkit.core.relisting.LIMIT", 0.05)
+    monkeypatch.setattr("mcpkit.core.relisting.PAUSE", 0)
+    mood = "calm"
+
+    async def misbehave() -> None:
+        if mood == "hangs":
+            await anyio.sleep_forever()
+        if mood == "crashes":
+            raise KeyError("secret")
+
+    async def middleware(ctx: Any, call_next: Any) -> Any:
+        if ctx.method == "tools/list":
+            await misbehave()
+        return await call_next(ctx)
+
+    if where == "list":
+        honest = server.list_tools
+
+        async def list_tools() -> list[types.Tool]:
+            await misbehave()
+            return await honest()
+
+        monkeypatch.setattr(server, "list_tools", list_tools)
+    else:
+        server.middleware.append(middleware)
+    lists = []
+    with anyio.fail_after(20):
+        async with connect(mode=mode, old=server) as client:
+            for mood in ("hangs", "hangs", "calm", "crashes", "crashes"):  # noqa: B007  # read above
+                listed = await client.list_tools(cache_mode="refresh")
+                lists.append([tool.name for tool in listed.tools])
+            unknown = await client.call_tool("old_double", {"number": 21})
+
+    warned = [item for item in caplog.records if item.name == "mcpkit.core.relisting"]
+    assert lists == [["old_double", "old_secret"]] * 5
+    assert unknown.structured_content == {"result": 42}
+    assert [(item.levelname, bool(item.exc_info)) for item in warned] == [
+        ("WARNING", False),
+        ("ERROR", True),
+    ]
+
+
 class Reload(types.RequestParams):
     """Parameters of `acme/reload`."""
 

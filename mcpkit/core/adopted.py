@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel.server import HandlerEntry
 
 from mcpkit.core.components import Component
+from mcpkit.core.contributions import Method
 
 
 class Adopted(Protocol):
@@ -30,8 +30,8 @@ class Adopted(Protocol):
         """The components of a list as the middleware of their servers shows them to a client."""
         ...
 
-    def entry(self, method: str) -> HandlerEntry[Any] | None:
-        """The handler of a method that an extension of one of them adds."""
+    def method(self, name: str) -> tuple[str, Method] | None:
+        """A method that an extension of one of them adds, after the name of its plugin."""
         ...
 
     def watching(self, uris: Iterable[str]) -> AbstractContextManager[None]:

@@ -10,12 +10,12 @@ from typing import Any
 
 import anyio
 from mcp.server.context import HandlerResult, ServerRequestContext
-from mcp.server.lowlevel.server import HandlerEntry
 from mcp.shared.exceptions import MCPError
 from mcp_types.methods import SPEC_CLIENT_METHODS
 
 from mcpkit.core.adoption import AdoptedServer
 from mcpkit.core.components import IDENTITIES, Component
+from mcpkit.core.contributions import Method
 from mcpkit.core.errors import NotFoundError, ResourceNotFoundError
 from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
@@ -115,29 +115,29 @@ class SDKServers:
 
         return await self._looks.look(record, ctx.method, ask)
 
-    def entry(self, method: str) -> HandlerEntry[Any] | None:
-        """The handler of a method that an extension of one of them adds.
+    def method(self, name: str) -> tuple[str, Method] | None:
+        """A method that an extension of one of them adds, after the name of its plugin.
 
         A method that two of them have is nobody's: which one was meant cannot be known.
         """
-        if method in SPEC_CLIENT_METHODS:
+        if name in SPEC_CLIENT_METHODS:
             return None
         found = [
             (record, server, entry)
             for record, server in self._serving()
-            if (entry := server.requests.entry(method)) is not None
+            if (entry := server.requests.entry(name)) is not None
         ]
         if len(found) != 1:
             if found:
                 names = ", ".join(record.label for record, _, _ in found)
-                logger.warning("Method %r is not served: plugins %s both have it", method, names)
+                logger.warning("Method %r is not served: plugins %s both have it", name, names)
             return None
         record, server, entry = found[0]
 
-        async def answer(ctx: Request, params: Any) -> HandlerResult:
-            return await server.requests.put_extra(self._own(ctx, record), params)
+        async def handler(context: Any, params: Any) -> HandlerResult:
+            return await server.requests.put_extra(context.request_context, params)
 
-        return HandlerEntry(entry.params_type, answer)
+        return record.name, Method(name=name, params=entry.params_type, handler=handler)
 
     @contextmanager
     def watching(self, uris: Iterable[str]) -> Iterator[None]:

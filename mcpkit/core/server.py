@@ -35,10 +35,12 @@ class ComposedServer(Server[Any]):
 
     Attributes:
         adopted: SDK servers among the plugins, whose extensions add methods.
+        answers: Runs these methods, as those of other plugins.
         may_log: Tells whether a handler could send log messages.
     """
 
     adopted: Adopted | None = None
+    answers: Answers | None = None
     may_log: Callable[[], bool] = staticmethod(lambda: True)
 
     def get_request_handler(self, method: str) -> HandlerEntry[Any] | None:
@@ -46,7 +48,10 @@ class ComposedServer(Server[Any]):
         entry = super().get_request_handler(method)
         if entry is not None or self.adopted is None:
             return entry
-        return self.adopted.entry(method)
+        found = self.adopted.method(method)
+        if found is None or self.answers is None:
+            return None
+        return HandlerEntry(found[1].params, self.answers.method(*found))
 
     @property
     def server_info_stamp(self) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def compose(parts: Composition) -> tuple[Server[Any], ListenHandler]:
         on_completion=answers.complete if registry.completers else None,
         on_subscriptions_listen=subscriptions.listen,
     )
-    server.adopted = adopted
+    server.adopted, server.answers = adopted, answers
     server.may_log = registry.takes_context
     server.add_request_handler("server/discover", types.RequestParams, server.discover)
     for name, handler in Lists(registry, settings.lists, adopted).handlers().items():

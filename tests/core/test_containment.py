@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import anyio
 import mcp_types as types
 import pytest
+from mcp.server.extension import Extension as SDKExtension
+from mcp.server.extension import MethodBinding
 from mcp.server.mcpserver import MCPServer, Resolve
 from mcp.shared.exceptions import MCPError
 
@@ -112,6 +114,21 @@ async def test_a_method_of_an_extension_ends_its_own_call(
         return [Extension(identifier="com.example/leave", methods=(method,))]
 
     await assert_method_fails(bad, other)
+
+
+async def test_a_method_of_an_adopted_servers_extension_ends_its_own_call(
+    leave: Callable[..., Any], other: Plugin
+) -> None:
+    async def handler(ctx: Any, params: Any) -> Any:
+        return leave()
+
+    class Leave(SDKExtension):
+        identifier = "com.example/leave"
+
+        def methods(self) -> list[MethodBinding]:
+            return [MethodBinding("acme/leave", Leaving, handler)]
+
+    await assert_method_fails(MCPServer("old", extensions=[Leave()]), other)
 
 
 async def assert_method_fails(bad: object, other: Plugin) -> None:

@@ -17,7 +17,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 
-from mcpkit import Plugin
+from mcpkit import Call, CallNext, Plugin
 from mcpkit.core.assembly import build
 from mcpkit.core.errors import PluginContractError
 from mcpkit.core.settings import Settings
@@ -285,6 +285,41 @@ async def test_its_extensions_are_declared_and_answer(mode: Mode) -> None:
     assert (declared or {})["com.example/reload"] == {"fast": True}
     assert text_of(called) == "by the extension"
     assert answer.reloaded == "all"
+
+
+@both_eras
+async def test_a_method_of_its_extension_has_the_time_limit_and_middleware_of_a_call(
+    mode: Mode,
+) -> None:
+    class Waiting(Extension):
+        identifier = "com.example/wait"
+
+        def methods(self) -> list[MethodBinding]:
+            async def wait(ctx: Any, params: Any) -> Any:
+                await anyio.sleep_forever()
+
+            return [MethodBinding("acme/reload", Reload, wait)]
+
+    seen: list[tuple[str, str, str, Any]] = []
+    watcher = Plugin()
+
+    async def watch(call: Call, call_next: CallNext) -> Any:
+        seen.append((call.kind, call.plugin, call.name, dict(call.arguments)))
+        return await call_next(call)
+
+    @watcher.hookimpl
+    def mcpkit_middleware() -> list[Any]:
+        return [watch]
+
+    request = types.Request[Reload, str](method="acme/reload", params=Reload(what="all"))
+    options: Any = {"mode": mode, "settings": {"old": {"call_timeout": 0.1}}}
+    server: MCPServer[Any] = MCPServer("old", extensions=[Waiting()])
+    with anyio.fail_after(10):
+        async with connect(**options, old=server, watcher=watcher) as client:
+            with pytest.raises(MCPError, match=r"did not finish within 0\.1 s"):
+                await client.session.send_request(request, Reloaded)
+
+    assert seen == [("method", "old", "acme/reload", {"what": "all"})]
 
 
 async def test_its_pages_are_declared_as_apps() -> None:

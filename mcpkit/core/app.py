@@ -264,7 +264,9 @@ class App:
             instructions=tuple(filter(None, (record.catalogue.instructions for record in offered))),
             registry=self.registry,
             caller=Caller(
-                middleware=[item for record in loaded for item in record.catalogue.middleware],
+                middleware=[
+                    (record.name, item) for record in loaded for item in record.catalogue.middleware
+                ],
                 timeout=self._timeout,
             ),
             states=states,

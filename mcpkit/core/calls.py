@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import anyio
@@ -37,6 +36,7 @@ from mcpkit.core.errors import (
     ArgumentsError,
     CallTimeoutError,
     HandlerError,
+    MiddlewareCrashError,
     NotFoundError,
     PromptError,
     RefusedError,
@@ -63,11 +63,11 @@ class Caller:
     """Runs calls.
 
     Attributes:
-        middleware: Around every call, the first outermost.
+        middleware: Around every call, the first outermost, each after the name of its plugin.
         timeout: Seconds a call may take, by plugin name and the component's own wish.
     """
 
-    middleware: Sequence[Middleware]
+    middleware: Sequence[tuple[str, Middleware]]
     timeout: Callable[[str, float | None], float]
 
     async def run(self, call: Call, wish: float | None, run: Run) -> Any:
@@ -79,8 +79,9 @@ class Caller:
             run: Runs the handler itself.
 
         Raises:
-            Exception: What the handler or a middleware raised; `HandlerExitedError` for what would
-                end the server.
+            Exception: What the handler raised, or a middleware on purpose; `HandlerExitedError` for
+                what would end the server.
+            MiddlewareCrashError: A middleware is broken.
             CallTimeoutError: It took too long.
             MCPError: It asks the client for what the client did not declare.
         """
@@ -99,8 +100,22 @@ class Caller:
     async def _step(self, run: Run, index: int, call: Call) -> Any:
         if index == len(self.middleware):
             return await contain(run, call)
-        call_next = partial(self._step, run, index + 1)
-        return await contain(self.middleware[index], call, call_next)
+        plugin, middleware = self.middleware[index]
+        inner: list[Exception] = []
+
+        async def call_next(call: Call) -> Any:
+            try:
+                return await self._step(run, index + 1, call)
+            except Exception as exc:
+                inner.append(exc)
+                raise
+
+        try:
+            return await contain(middleware, call, call_next)
+        except Exception as exc:  # plugin code: anything may come
+            if isinstance(exc, MCPError) or is_deliberate(exc) or any(exc is it for it in inner):
+                raise
+            raise MiddlewareCrashError(plugin) from exc
 
 
 def is_deliberate(error: BaseException) -> bool:
@@ -168,11 +183,14 @@ def _record(error: Exception, call: Call) -> None:
     """
     keep_logging()
     request = call.context.request_context.request_id
-    what = (call.plugin, call.kind, quoted(call.name), request)
-    extra = about(plugin=call.plugin, kind=call.kind, name=call.name, request_id=request)
+    plugin, crashed = call.plugin, "Plugin %r: %s %s crashed (request %r)"
+    if isinstance(error, MiddlewareCrashError):
+        plugin = error.plugin
+        crashed = "Plugin %r: its middleware crashed around %s %s (request %r)"
+    what = (plugin, call.kind, quoted(call.name), request)
+    extra = about(plugin=plugin, kind=call.kind, name=call.name, request_id=request)
     if not is_deliberate(error):
-        text = "Plugin %r: %s %s crashed (request %r)"
-        logger.error(text, *what, exc_info=error, extra=extra)
+        logger.error(crashed, *what, exc_info=error, extra=extra)
         return
     kind = type(error).__name__
     logger.info("Plugin %r: %s %s failed (request %r): %s", *what, kind, extra=extra)

@@ -27,6 +27,7 @@ The *model* reads `ToolError`, `ResourceError` and `PromptError`: what to try in
     FetchError                  an HTTP request of a plugin has no response within its limits
     CrashError                  a handler is broken; clients learn only that it is
     ├─ HandlerExitedError       it called sys.exit, or cancelled itself
+    ├─ MiddlewareCrashError     a middleware around it is broken
     └─ OutputError              it returned what its schema forbids
 """
 
@@ -199,6 +200,18 @@ class CrashError(Exception):
 
 class HandlerExitedError(CrashError):
     """A handler tried to end the process, or cancelled itself."""
+
+
+class MiddlewareCrashError(CrashError):
+    """A middleware is broken; `__cause__` is what it raised.
+
+    Args:
+        plugin: Name of the plugin that the middleware belongs to.
+    """
+
+    def __init__(self, plugin: str) -> None:
+        super().__init__(f"The middleware of plugin {plugin!r} crashed")
+        self.plugin = plugin
 
 
 class OutputError(CrashError):

@@ -393,6 +393,47 @@ async def test_middleware_of_a_plugin_stands_around_the_calls_of_all() -> None:
     assert seen == ["tool demo_refuse", "tool demo_add", "resource demo://motto"]
 
 
+@pytest.mark.parametrize("failure", [RuntimeError("broken"), SystemExit(3)])
+async def test_a_crash_of_middleware_is_logged_for_the_plugin_it_belongs_to(
+    failure: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    outer, bad = Plugin(), Plugin()
+
+    async def crash(call: Call, call_next: CallNext) -> Any:
+        result = await call_next(call)
+        if call.name == "demo_add":
+            raise failure
+        return result
+
+    async def count(call: Call, call_next: CallNext) -> Any:
+        return await call_next(call)
+
+    bad.hookimpl(_middleware(crash))
+    outer.hookimpl(_middleware(count))
+    async with connect(demo=make_plugin(), bad=bad, another=outer) as client:
+        added = await client.call_tool("demo_add", {"first": 1})
+        crashed = await client.call_tool("demo_crash", {})
+        refused = await client.call_tool("demo_refuse", {})
+
+    errors = [item for item in caplog.records if item.levelno == logging.ERROR]
+    assert added.content[0].text == "Internal error in tool 'demo_add'"  # type: ignore[union-attr]
+    assert (added.is_error, crashed.is_error, refused.is_error) == (True, True, True)
+    assert [item.getMessage().split(" (")[0] for item in errors] == [
+        "Plugin 'bad': its middleware crashed around tool 'demo_add'",
+        "Plugin 'demo': tool 'demo_crash' crashed",
+    ]
+    assert type(failure).__name__ in str(errors[0].exc_text or errors[0].exc_info)
+
+
+def _middleware(function: Any) -> Any:
+    """A hook implementation that contributes one middleware."""
+
+    def mcpkit_middleware() -> list[Any]:
+        return [function]
+
+    return mcpkit_middleware
+
+
 async def test_hung_threads_of_one_plugin_starve_no_other() -> None:
     release = threading.Event()
     began: list[str] = []

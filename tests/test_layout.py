@@ -155,6 +155,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         [
+            "arguments",
             "connections",
             "declarations",
             "discovery",

@@ -13,6 +13,7 @@ import mcp_types as types
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.inbound import X_MCP_HEADER_KEY
 
+from mcpkit.core.arguments import bounded
 from mcpkit.core.components import Completer, Component
 from mcpkit.core.declarations import (
     CompletionDeclaration,
@@ -80,6 +81,7 @@ def _build_tool(
         meta=declaration.meta,
         structured_output=is_structured(declaration),
     )
+    tool.fn_metadata = bounded(tool.fn_metadata)
     schema, prepare = _input(declaration, tool)
     takes_context = tool.context_kwarg is not None or bool(tool.resolved_params)
     finish = build_output(declaration, tool, threads)

@@ -122,7 +122,7 @@ def _original(error: Exception) -> Exception:
         if isinstance(link, SDKToolError) and (unanswered := _unanswered(str(link))):
             return ToolError(unanswered)
         if isinstance(link, ValidationError):
-            return _arguments_error(link)
+            return arguments_error(link)
         link = link.__cause__
     return error
 
@@ -140,9 +140,11 @@ def _unanswered(text: str) -> str | None:
     return None
 
 
-def _arguments_error(error: ValidationError) -> ArgumentsError:
-    sentences = list(map(_sentence, describe_errors(error, most=PROBLEMS)))
-    if (more := error.error_count() - PROBLEMS) > 0:
+def arguments_error(error: ValidationError) -> ArgumentsError:
+    """Tell a model what is wrong with the arguments of a call: the first problems, and how many."""
+    problems = describe_errors(error, most=PROBLEMS)
+    sentences = list(map(_sentence, problems))
+    if (more := error.error_count() - PROBLEMS) > 0 and len(problems) > 1:
         sentences.append(f"and {more} more")
     return ArgumentsError("; ".join(sentences))
 

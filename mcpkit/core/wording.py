@@ -13,6 +13,9 @@ from mcpkit.core.suggestions import shortened
 LONGEST = 1000
 """Characters of the longest message; a validator's own may quote what it was given."""
 
+MANY = 1000
+"""Problems of one error that are looked at: pydantic makes records of all of them at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -111,6 +114,9 @@ def describe_errors(
         given: What was validated. With it, a value that fits none of several types is one problem,
             and paths name places in it alone, not the types that were tried.
     """
+    if (count := error.error_count()) > MANY:
+        text = f"there are {count} problems, too many to list"
+        return [Problem(path=(), message=text, kind="many")]
     found: dict[tuple[str | int, ...], Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
         path = item["loc"]

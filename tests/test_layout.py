@@ -149,6 +149,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.guard",
             "transports.http_protocol",
             "transports.lines",
+            "transports.shares",
             "transports.websocket",
             "wire",
         ]

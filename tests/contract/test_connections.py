@@ -293,7 +293,8 @@ def test_idle_connections_give_way_to_others(small: ServerProcess) -> None:
 
 def test_when_all_are_busy_one_more_is_told_to_come_back(small: ServerProcess) -> None:
     url = small.url()
-    with connections(url, 8) as busy:
+    with connections(url, 6) as most, connections(url, 2, STRANGER) as others:
+        busy = [*most, *others]
         for raw in busy:
             raw.post(WAIT, **CALL)
             assert raw.status() == 200  # the header of its stream
@@ -304,6 +305,19 @@ def test_when_all_are_busy_one_more_is_told_to_come_back(small: ServerProcess) -
 
         assert status == 503
         assert late.fields["retry-after"] == "1"
+        assert all(raw.is_open() for raw in busy)
+
+
+def test_one_client_cannot_use_all_connections(small: ServerProcess) -> None:
+    url = small.url()
+    with connections(url, 6) as busy, connection(url) as same, connection(url, OTHER) as other:
+        for raw in busy:
+            raw.post(WAIT, **CALL)
+            assert raw.status() == 200
+        same.post()
+        other.post()
+
+        assert (same.status(), other.status()) == (429, 200)
         assert all(raw.is_open() for raw in busy)
 
 

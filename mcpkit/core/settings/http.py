@@ -144,6 +144,12 @@ class HttpSettings(Section):
         description="Most of them from one address, or one IPv6 network of 64 bits; "
         "trusted proxies may have all",
     )
+    max_connections_per_client: int = Field(
+        400,
+        ge=1,
+        description="Most of them that one API key, or without keys one address, uses at once for "
+        "requests, streams and WebSockets; at most three quarters of all; more get 429",
+    )
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         ("127.0.0.1", "::1"),
         description="Addresses or networks of proxies whose X-Forwarded-For and "

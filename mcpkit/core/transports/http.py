@@ -31,6 +31,7 @@ from mcpkit.core.transports.http_listener import accepting
 from mcpkit.core.transports.names import LOOPBACK
 from mcpkit.core.transports.port import Port
 from mcpkit.core.transports.principals import Networks
+from mcpkit.core.transports.shares import Shares
 from mcpkit.core.transports.tls import tls_context
 from mcpkit.core.transports.unsent import Unsent
 
@@ -65,7 +66,7 @@ async def serve_http(
                     served += await opened.enter_async_context(transport.http(endpoint))
             refuse_shared_paths(served)
             requests = _Requests(Starlette(routes=served))
-            server = _server(settings, _guarded(requests, settings))
+            server = _server(settings, _guarded(requests, settings, connections.most))
             tasks.start_soon(_run, server, endpoint)
             unsent = Unsent(settings.http)
             port = Port(
@@ -135,9 +136,9 @@ class _Requests:
             await self._changed.wait()
 
 
-def _guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
+def _guarded(app: ASGIApp, settings: Settings, most: int) -> ASGIApp:
     limited = RequestBodyLimitMiddleware(AuthContextMiddleware(app), settings.http.max_body_size)
-    guarded = Guard(limited, settings.http, settings.auth)
+    guarded = Guard(Shares(limited, settings.http, most), settings.http, settings.auth)
     return access_log(guarded) if settings.http.access_log else guarded
 
 

@@ -35,6 +35,7 @@ LOGGERS = (
     "mcpkit.core.transports.http_connections",
     "mcpkit.core.transports.http_listener",
     "mcpkit.core.transports.http_protocol",
+    "mcpkit.core.transports.shares",
     "mcpkit.core.transports.unsent",
     "mcpkit.core.transports.websocket_protocol",
     "uvicorn.error",
@@ -115,7 +116,8 @@ class Connections:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
-        self._most = most_connections(settings)
+        self.most = most_connections(settings)
+        """How many there may be."""
         self._limits = {
             Phase.HANDSHAKE: settings.header_timeout,
             Phase.HEADER: settings.header_timeout,
@@ -141,11 +143,11 @@ class Connections:
             )
             if not self._make_room(own, most):
                 return False
-        if len(self._open) >= self._most:
+        if len(self._open) >= self.most:
             logger.warning(
                 "%d connections are open, as many as http.max_connections and the limit of open "
                 "files allow",
-                self._most,
+                self.most,
             )
             return self.make_room()
         return True
@@ -167,7 +169,7 @@ class Connections:
 
     def make_room(self) -> bool:
         """Close some connections that wait, of any peer; False if none does."""
-        return self._make_room(self._open, self._most)
+        return self._make_room(self._open, self.most)
 
     def _make_room(self, among: Iterable[Connection], most: int) -> bool:
         """Close those first that have no key, then those of the peer with the most, the oldest."""

@@ -1,0 +1,77 @@
+"""Shares of the HTTP port: one client keeps nobody else out, whatever it asks."""
+
+from typing import Any
+
+import anyio
+import pytest
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from mcpkit.core.settings import HttpSettings
+from mcpkit.core.transports.shares import Shares
+
+pytestmark = pytest.mark.anyio
+
+
+class Port:
+    """An application behind the shares that answers when it may."""
+
+    def __init__(self, *, most: int = 800, **http: Any) -> None:
+        self.may_answer = anyio.Event()
+        self.app = Shares(self._answer, HttpSettings(**http), most)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.may_answer.wait()
+        await PlainTextResponse("answered")(scope, receive, send)
+
+    async def ask(self, key: str, statuses: list[int], path: str = "/mcp") -> None:
+        """Ask with an API key, and note the status."""
+        user = AuthenticatedUser(AccessToken(token=key, client_id=key, scopes=[]))
+        scope = {"type": "http", "method": "POST", "path": path, "headers": [], "user": user}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        await self.app(scope, receive, send)
+
+    async def crowd(self, count: int) -> tuple[list[int], list[int]]:
+        """Many requests with one key; then one with another, and a probe."""
+        many: list[int] = []
+        others: list[int] = []
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(count):
+                    tasks.start_soon(self.ask, "many", many)
+                await anyio.wait_all_tasks_blocked()
+                tasks.start_soon(self.ask, "one", others)
+                tasks.start_soon(self.ask, "many", others, "/livez")
+                await anyio.wait_all_tasks_blocked()
+                self.may_answer.set()
+        return many, others
+
+
+@pytest.mark.parametrize(
+    ("port", "share"),
+    [({}, 400), ({"max_connections_per_client": 10}, 10), ({"most": 100}, 75), ({"most": 1}, 1)],
+    ids=["by default", "a setting", "few connections", "one connection"],
+)
+async def test_one_client_uses_its_share_and_others_get_in(port: Any, share: int) -> None:
+    many, others = await Port(**port).crowd(share + 3)
+
+    assert sorted(many) == [200] * share + [429] * 3
+    assert others == [200, 200]
+
+
+async def test_a_client_whose_requests_are_answered_may_ask_again() -> None:
+    port = Port(max_connections_per_client=2)
+    await port.crowd(2)
+
+    many, _ = await port.crowd(2)
+
+    assert many == [200, 200]

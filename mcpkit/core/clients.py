@@ -85,6 +85,11 @@ class Place:
             self.client.requests += change
             self.client.requests_size += size
 
+    def has_room(self, size: int) -> bool:
+        """Whether its client may keep so many bytes more."""
+        most = self.settings.max_requests_size_per_client
+        return self.client.requests_size + size <= most
+
     def exceeded(self, size: int) -> tuple[str, int] | None:
         """The setting, and its value, that one more request of some size would exceed."""
         client, settings = self.client, self.settings

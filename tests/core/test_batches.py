@@ -12,7 +12,7 @@ import pytest
 from mcpkit import Context, Plugin
 from mcpkit.core.assembly import build
 from mcpkit.core.settings import Settings
-from mcpkit.core.transports import streamable_http
+from mcpkit.core.transports import batches, streamable_http
 from mcpkit.core.transports.lines import serve_lines
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +36,7 @@ def initialize(version: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def endpoint(**calls: Any) -> AsyncIterator[Any]:
+async def endpoint(http: dict[str, Any] | None = None, **calls: Any) -> AsyncIterator[Any]:
     plugin = Plugin()
 
     @plugin.tool()
@@ -50,13 +50,18 @@ async def endpoint(**calls: Any) -> AsyncIterator[Any]:
         await ctx.report_progress(1, 2)
         return "worked"
 
+    @plugin.tool(structured_output=False)
+    async def long() -> str:
+        """Say much."""
+        return LARGE
+
     @plugin.tool()
     async def hang() -> str:
         """Never end."""
         await anyio.sleep_forever()
         return ""
 
-    settings = Settings.model_validate({"calls": calls})
+    settings = Settings.model_validate({"calls": calls, "http": http or {}})
     app = build(settings, plugins=False, objects={"own": plugin})
     with anyio.fail_after(15):
         async with app.running() as running:
@@ -64,9 +69,11 @@ async def endpoint(**calls: Any) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def posting(version: str, **calls: Any) -> AsyncIterator[httpx2.AsyncClient]:
+async def posting(
+    version: str, http: dict[str, Any] | None = None, **calls: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
     """A client over HTTP that has shaken hands."""
-    async with endpoint(**calls) as running, streamable_http.open_routes(running) as routes:
+    async with endpoint(http, **calls) as running, streamable_http.open_routes(running) as routes:
         transport = httpx2.ASGITransport(app=routes[0])
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://localhost", headers=ACCEPT
@@ -217,3 +224,46 @@ async def test_requests_of_a_batch_count() -> None:
 
     codes = [answer.get("error", {}).get("code") for answer in answers.json()]
     assert sorted(map(str, codes)) == ["429", "429", "None", "None"]
+
+
+LARGE = "x" * 3000
+"""An answer of which one has room in the smallest limits of the test."""
+
+
+async def test_answers_that_wait_for_their_batch_count_as_what_its_client_uses() -> None:
+    http = {"max_requests_size_per_client": 5000, "json_response": True}
+    hangs = [call(0, "hang"), *(call(number, "long") for number in (1, 2, 3))]
+    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 0}}
+    waited: list[Any] = []
+    async with posting(BATCHES, http) as client, anyio.create_task_group() as tasks:
+
+        async def ask() -> None:
+            waited.extend((await client.post("/mcp", json=hangs)).json())
+
+        tasks.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        await client.post("/mcp", json=cancel)
+        while not waited:
+            await anyio.wait_all_tasks_blocked()
+        later = (await client.post("/mcp", json=[call(4, "long"), call(5, "say", text="a")])).json()
+
+    refused = [one["error"]["code"] for one in waited if one["id"] in {1, 2, 3} and "error" in one]
+    assert refused == [413, 413]
+    assert [one["id"] for one in later if "result" in one] == [4, 5]
+
+
+async def test_answers_that_wait_on_lines_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST_HELD", 5000)
+    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 0}}
+    async with talking(BATCHES) as talk:
+        await talk.say([call(0, "hang"), *(call(number, "long") for number in (1, 2))])
+        await anyio.wait_all_tasks_blocked()
+        await talk.say(cancel)
+        waited = await talk.hear()
+        await talk.say([call(4, "long"), call(5, "say", text="a")])
+        later = await talk.hear()
+
+    assert [one["error"]["code"] for one in waited if one["id"] in {1, 2} and "error" in one] == [
+        413
+    ]
+    assert {one["id"] for one in later if "result" in one} == {4, 5}

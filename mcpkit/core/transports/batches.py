@@ -13,10 +13,55 @@ from mcp.server.streamable_http import REQUEST_CANCELLED
 from mcp.shared.dispatcher import as_request_id, coerce_request_id
 from mcp.shared.message import SessionMessage
 
+from mcpkit.core.clients import Place
 from mcpkit.core.transports.messages import BATCHES, failure, write_message
 from mcpkit.core.transports.responses import Header, Response, framed
 
 CANCELLED = "notifications/cancelled"
+
+TOO_LARGE = 413
+"""JSON-RPC error code of an answer that is not kept for its batch (outside MCP's range)."""
+
+SMALL = 1024
+"""Bytes of an answer that is always kept: an error in its place has hardly fewer."""
+
+MOST_HELD = 64 * 1024 * 1024
+"""Bytes of answers on one connection of lines that wait for others of their batches."""
+
+
+class Held:
+    """Bytes of answers that wait for the others of their batches.
+
+    They count as requests in flight do, with all that the client has; without a place of a client
+    they have a limit of their own.
+    """
+
+    def __init__(self, place: Place | None = None) -> None:
+        self._place = place
+        self._size = 0
+
+    def keep(self, answer: bytes, request_id: types.RequestId | None) -> bytes:
+        """Count an answer; return what is kept of it, an error where it has no room."""
+        size = len(answer)
+        if size > SMALL and not self._has_room(size):
+            text = "This answer has no room in the batch: ask in a request of its own"
+            answer = write_message(SessionMessage(failure(TOO_LARGE, text, request_id)))
+        self._count(len(answer))
+        return answer
+
+    def give_back(self, answers: Iterable[bytes]) -> None:
+        """Count answers no more."""
+        self._count(-sum(map(len, answers)))
+
+    def _has_room(self, size: int) -> bool:
+        if self._place is not None:
+            return self._place.has_room(size)
+        return self._size + size <= MOST_HELD
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._place is not None:
+            self._place.count(0, size)
 
 
 def joined(answers: Iterable[bytes]) -> bytes:
@@ -32,42 +77,55 @@ class PostedBatch:
     Args:
         response: Takes the answers.
         count: How many there will be.
+        held: Counts answers that wait.
         streams: Whether the response may become an event stream.
     """
 
-    def __init__(self, response: Response, count: int, *, streams: bool) -> None:
+    def __init__(self, response: Response, count: int, held: Held, *, streams: bool) -> None:
         self.response = response
         self.let_go = anyio.Event()
         """Set when the response is over."""
         self._left = count
-        self._streams = streams
+        self.streams = streams
+        self._held = held
         self._answers: list[bytes] = []
 
-    async def answered(self, data: bytes) -> bool:
+    async def answered(self, data: bytes, request_id: types.RequestId | None) -> bool:
         """Take one answer; with the last one, send all."""
-        self._answers.append(data)
         self._left -= 1
+        if self.let_go.is_set():
+            return False  # nobody waits for it
+        self._answers.append(self._held.keep(data, request_id) if self._left else data)
         if not self._left:
-            answers, self._answers = self._answers, []
+            last = self._answers.pop()
+            answers = [*self._answers, last]
+            self.drop()
             await self.response.end(joined(answers), frame=lambda _: b"".join(map(framed, answers)))
             self.let_go.set()
         return True
 
+    def drop(self) -> None:
+        """Keep the answers no longer."""
+        answers, self._answers = self._answers, []
+        self._held.give_back(answers)
+
     async def accompany(self) -> None:
         """Begin a stream if it takes long, and notice when the client goes."""
-        if self._streams:
+        if self.streams:
             await self.response.begin()
-        await self.response.watched(comments=self._streams)
+        await self.response.watched(comments=self.streams)
         self.response.is_over = True
         self.let_go.set()
+        self.drop()
 
 
 class BatchPart:
     """The response to one request of a batch (`mcpkit.core.transports.streams.Outlet`)."""
 
-    def __init__(self, batch: PostedBatch) -> None:
+    def __init__(self, batch: PostedBatch, request_id: types.RequestId) -> None:
         self.is_over = False
         self._batch = batch
+        self._request_id = request_id
 
     async def write(self, data: bytes, frame: Callable[[bytes], bytes] = framed) -> bool:
         """Send an event before the answers."""
@@ -82,7 +140,7 @@ class BatchPart:
     ) -> bool:
         """Add the answer to those of the others."""
         self.is_over = True
-        return await self._batch.answered(body)
+        return await self._batch.answered(body, self._request_id)
 
     async def begin(self) -> None:
         """The batch begins its stream itself."""
@@ -101,6 +159,7 @@ class LineBatches:
         self._version: object = None
         self._handshake: types.RequestId | None = None
         self._waiting: dict[types.RequestId, _LineBatch] = {}
+        self._held = Held()
         self._refused: dict[int, tuple[types.JSONRPCError, bytes]] = {}
         """By the identity of an error that is sent: that error, and what stands for it."""
 
@@ -163,9 +222,15 @@ class LineBatches:
         batch = self._waiting.pop(item.id, None)
         if batch is None:
             return data
-        batch.answers.append(data)
         batch.left.discard(item.id)
-        return None if batch.left else joined(batch.answers)
+        if batch.left:
+            data = self._held.keep(data, item.id)
+            batch.kept.append(data)
+        batch.answers.append(data)
+        if batch.left:
+            return None
+        self._held.give_back(batch.kept)
+        return joined(batch.answers)
 
 
 class _LineBatch:
@@ -174,3 +239,5 @@ class _LineBatch:
     def __init__(self, left: set[types.RequestId], answers: list[bytes]) -> None:
         self.left = left
         self.answers = answers
+        self.kept: list[bytes] = []
+        """Those of the answers that count as held."""

@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 from mcpkit.core.clients import Place, RequestLimit
 from mcpkit.core.encoding import encode
 from mcpkit.core.settings import Settings
-from mcpkit.core.transports.batches import BatchPart, PostedBatch
+from mcpkit.core.transports.batches import BatchPart, Held, PostedBatch
 from mcpkit.core.transports.bodies import Posted, reject, reject_with
 from mcpkit.core.transports.channels import Inbox, Outbox
 from mcpkit.core.transports.events import EventLog
@@ -140,8 +140,7 @@ class Session:
             await answer(send, 202, b"", self._headers)
             return None
         size = len(posted.body)
-        refused = self._refused(message.id, size)
-        if refused is not None:
+        if (refused := self._refused(message.id, size)) is not None:
             await reject_with(send, 400, refused.error, message.id)
             return None
         name = encode(message.id).decode()
@@ -170,7 +169,8 @@ class Session:
         request = Request(scope, posted.again(receive))
         answers = sum(not isinstance(one, SessionMessage) or _is_request(one) for one in messages)
         response = Response(scope, receive, send, self._headers)
-        batch = PostedBatch(response, answers, streams=not self._settings.json_response)
+        streams = not self._settings.json_response
+        batch = PostedBatch(response, answers, Held(self.place), streams=streams)
         size = len(posted.body) // len(messages)
         if not answers:
             await answer(send, 202, b"", self._headers)
@@ -180,10 +180,13 @@ class Session:
             for message in messages:
                 refused = self._take_part(message, request, batch, size)
                 if refused is not None:
-                    await batch.answered(write_message(SessionMessage(refused)))
+                    data = write_message(SessionMessage(refused))
+                    await batch.answered(data, refused.id)
             if answers:
                 await batch.let_go.wait()
         finally:
+            batch.let_go.set()
+            batch.drop()
             self._company.remove(batch)
 
     def _take_part(
@@ -203,9 +206,8 @@ class Session:
             return None
         refused = self._refused(item.id, size)
         if refused is None:
-            streams = not self._settings.json_response
-            stream = Stream(encode(item.id).decode(), None, item.id, streams=streams)
-            stream.response, stream.size = BatchPart(batch), size
+            stream = Stream(encode(item.id).decode(), None, item.id, streams=batch.streams)
+            stream.response, stream.size = BatchPart(batch, item.id), size
             self._ask(item, stream, request, can_resume=False)
         return refused
 
@@ -289,9 +291,8 @@ class Session:
 
     def _priming(self, name: str) -> bytes:
         """The event that opens a stream: an id to resume from, before anything was said."""
-        if self._log is None:
-            return b""
-        return self._log.add(name, b"").framed(round(self._settings.retry_interval * 1000))
+        pause = round(self._settings.retry_interval * 1000)
+        return b"" if self._log is None else self._log.add(name, b"").framed(pause)
 
 
 def _is_request(message: SessionMessage) -> bool:

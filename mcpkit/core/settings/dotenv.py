@@ -17,7 +17,13 @@ from mcpkit.core.errors import SettingsError
 from mcpkit.core.suggestions import shortened
 
 LONGEST = 65536
-"""Most characters of one variable."""
+"""Most characters of one variable, before and after its references are replaced."""
+
+MAX_REFERENCES = 50
+"""Most references in one variable: each that is left open is searched to the end of the text."""
+
+MAX_TOTAL = 1024 * 1024
+"""Most characters of all variables together: many may refer to one that is long."""
 
 _BLANKS = re.compile(r"[^\S\n]{200}")
 """The time that python-dotenv takes grows with the square of such a run."""
@@ -29,7 +35,7 @@ def parse_dotenv(content: bytes, prefix: str, path: Path) -> dict[str, str]:
     References to other variables, there or in the environment, are replaced: `${HOME}`.
 
     Raises:
-        SettingsError: One of them is not UTF-8; others may be.
+        SettingsError: One of them is too long or not UTF-8, which others may be.
     """
     text = content.decode("utf-8-sig", "surrogateescape")
     if _BLANKS.search(text):
@@ -39,11 +45,31 @@ def parse_dotenv(content: bytes, prefix: str, path: Path) -> dict[str, str]:
     pairs = dotenv_values(stream=io.StringIO(text), interpolate=False)
     known = {**os.environ, **{name: value for name, value in pairs.items() if value is not None}}
     found: dict[str, str] = {}
+    total = 0
     for name, value in pairs.items():
         if name.upper().startswith(prefix):
+            _refuse_long(name, value or "", path)
             found[name] = _resolve(value or "", known)
             _refuse_broken(name, found[name], path)
+            total += len(found[name])
+            if total > MAX_TOTAL:
+                raise SettingsError(f"{str(path)!r} says too much", hint=f"Shorten {path}")
     return found
+
+
+def _refuse_long(name: str, value: str, path: Path) -> None:
+    """Refuse a text whose references would take long to find.
+
+    Raises:
+        SettingsError: It is one.
+    """
+    if len(value) > LONGEST:
+        raise SettingsError(f"{_shown(name)} in {str(path)!r} is too long", hint=f"Mend {path}")
+    if value.count("${") > MAX_REFERENCES:
+        raise SettingsError(
+            f"{_shown(name)} in {str(path)!r} has more than {MAX_REFERENCES} references",
+            hint=f"Mend {path}",
+        )
 
 
 def _refuse_broken(name: str, value: str, path: Path) -> None:
@@ -52,15 +78,18 @@ def _refuse_broken(name: str, value: str, path: Path) -> None:
     Raises:
         SettingsError: It is.
     """
-    shown = shortened(name.encode("ascii", "backslashreplace").decode())
     if len(value) > LONGEST:
-        raise SettingsError(f"{shown} in {str(path)!r} is too long", hint=f"Mend {path}")
+        raise SettingsError(f"{_shown(name)} in {str(path)!r} is too long", hint=f"Mend {path}")
     try:
         f"{name}{value}".encode()
     except UnicodeEncodeError as exc:
         raise SettingsError(
-            f"{shown} in {str(path)!r} is not UTF-8", hint=f"Save {path} as UTF-8"
+            f"{_shown(name)} in {str(path)!r} is not UTF-8", hint=f"Save {path} as UTF-8"
         ) from exc
+
+
+def _shown(name: str) -> str:
+    return shortened(name.encode("ascii", "backslashreplace").decode())
 
 
 def _resolve(text: str, known: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ from mcpkit.core.settings.sources import read_settings
 from tests.core.settings.conftest import Read
 
 KEY = "a-key-of-good-length-0123456789"
+MANY_REFERENCES = "".join(f"MCPKIT_X{number}=${{A}}\n" for number in range(99))
 OTHER = 54321
 """A user id that nobody here has."""
 
@@ -266,7 +267,10 @@ def test_a_file_that_is_too_large_is_refused(read: Read, folder: Path) -> None:
         ({"pyproject": "tool.mcpkit = 'x'"}, "tool.mcpkit"),
         ({"dotenv": b"MCPKIT_NAME=caf\xe9"}, "MCPKIT_NAME in"),
         ({"dotenv": "MCPKIT_NAME=x" + " " * 100_000 + "x"}, "hundreds of blanks"),
-        ({"dotenv": f"A={'a' * 99_999}\nMCPKIT_NAME={'${A}' * 9999}"}, "too long"),
+        ({"dotenv": f"A={'a' * 99_999}\nMCPKIT_NAME={'${A}' * 9}"}, "too long"),
+        ({"dotenv": f"MCPKIT_NAME={'${' * 4_000}"}, "more than 50 references"),
+        ({"dotenv": f"MCPKIT_NAME={'a' * 99_999}"}, "too long"),
+        ({"dotenv": f"A={'a' * 60_000}\n{MANY_REFERENCES}"}, "says too much"),
         ({"dotenv": "MCPKIT_NAME=1\nmcpkit_name=2"}, "case makes no difference"),
         ({"MCPKIT_PLUGINS": '{"a":' * 5000}, "plugins"),
     ],

@@ -27,6 +27,8 @@ TIMEOUT = 30.0
 PATHS = {"http": "/mcp", "https": "/mcp", "ws": "/ws", "wss": "/ws"}
 """Path of a URL without one, by its scheme: those of `mcpkit serve`."""
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
 KEYED = frozenset({"authorization", "x-api-key"})
 
 
@@ -67,6 +69,12 @@ class Remote:
             return MCPKitError(
                 f"{self.name} refuses the request: 403 Forbidden",
                 hint="The key may not be good for this, or the server for this address",
+            )
+        if status in REDIRECTS:
+            return MCPKitError(
+                f"{self.name} leads to another URL: status {status}",
+                hint="Pass that URL if you trust it: redirects are not followed, "
+                "because headers may hold a key",
             )
         if status in {404, 405}:
             return MCPKitError(
@@ -112,7 +120,8 @@ class Remote:
         # Errors of JSON-RPC have a status as well; the client tells them.
         is_error = response.headers.get("content-type", "").startswith("application/json")
         is_kept = response.status_code in {401, 403} or not is_error
-        self.refusal = response.status_code if response.is_error and is_kept else None
+        is_refused = response.is_error or response.status_code in REDIRECTS
+        self.refusal = response.status_code if is_refused and is_kept else None
 
     @property
     def _is_sse(self) -> bool:

@@ -20,6 +20,14 @@ LARGEST = 64 * 2**20
 Streams = tuple[ObjectReceiveStream[SessionMessage | Exception], ObjectSendStream[SessionMessage]]
 
 
+class _Connect(websockets.connect):
+    """A connection that follows no redirect: the headers may hold a key of any name."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Return the error: there is no other URI to connect to."""
+        return exc
+
+
 @asynccontextmanager
 async def websocket_client(
     url: str, *, headers: Mapping[str, str], open_timeout: float
@@ -36,9 +44,9 @@ async def websocket_client(
 
     Raises:
         OSError: It cannot be reached.
-        websockets.exceptions.WebSocketException: It refuses the handshake.
+        websockets.exceptions.WebSocketException: It refuses the handshake, or redirects it.
     """
-    async with websockets.connect(
+    async with _Connect(
         url,
         subprotocols=[websockets.Subprotocol("mcp")],
         additional_headers=headers,

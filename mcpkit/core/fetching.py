@@ -40,7 +40,8 @@ class FetchLimits:
         content_types: Media types that a successful response may have, such as
             `application/json`; all when empty. A response that names none passes.
         redirects: Most redirects that are followed. Only http and https are, never from https to
-            http, and another origin does not get the headers of the request.
+            http, and another origin gets neither the headers of the request nor `auth` of the
+            client.
         retries: How often a request is sent again that failed in passing: the connection broke, or
             the status is one of `retry_statuses`. `Retry-After` is obeyed if there is time.
         retry_statuses: HTTP statuses after which the same request may succeed.
@@ -120,11 +121,18 @@ async def _attempt(
     http: httpx2.AsyncClient, request: httpx2.Request, limits: FetchLimits
 ) -> Fetched:
     """Send a request and follow its redirects."""
+    origin, is_elsewhere = _origin(request.url), False
     try:
         for _ in range(limits.redirects + 1):
             _check_scheme(request.url)
             request.headers["Accept-Encoding"] = "gzip"
-            response = await http.send(request, stream=True, follow_redirects=False)
+            is_elsewhere = is_elsewhere or _origin(request.url) != origin
+            response = await http.send(
+                request,
+                stream=True,
+                auth=None if is_elsewhere else httpx2.USE_CLIENT_DEFAULT,
+                follow_redirects=False,
+            )
             try:
                 if not response.has_redirect_location:
                     return await _read(response, limits)

@@ -4,7 +4,10 @@ import json
 import logging
 import re
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -132,6 +135,43 @@ def test_other_servers_are_used_by_url_and_by_command(
     assert "Did you mean 'conversation_echo'?" in unknown.stderr
     assert "mcpkit call conversation_echo --arg text=…" in shown.stdout
     assert json.loads(stdout := stdio.stdout)["isError"] is False, stdout
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Redirects every request to `/there` under another name of this machine, and keeps those."""
+
+    protocol_version = "HTTP/1.1"
+    followed: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        if self.path == "/there":
+            self.followed.append(str(self.headers))
+        self.send_response(307)
+        self.send_header("Location", f"//localhost:{self.server.server_address[1]}/there")
+        self.send_header("Content-Length", "0")
+        self.send_header("Connection", "close")
+        self.end_headers()
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.mark.parametrize("path", ["http", "http/sse", "ws"])
+def test_a_redirect_gets_no_key_and_is_told(run: Run, path: str) -> None:
+    scheme, _, rest = path.partition("/")
+    Elsewhere.followed.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"{scheme}://127.0.0.1:{server.server_address[1]}/{rest}"
+        result = run("tools", "list", "--url", url, "--header", "X-API-Key: secret")
+        server.shutdown()
+        thread.join()
+
+    assert Elsewhere.followed == []
+    assert (result.returncode, "leads to another URL: status 307" in result.stderr) == (1, True)
 
 
 def test_options_of_the_network_warn_where_nothing_listens(run_process: Run) -> None:

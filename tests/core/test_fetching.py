@@ -209,6 +209,25 @@ async def test_another_origin_gets_no_header_of_the_request() -> None:
     assert "accept: text/*" in other.requests[0].lower()
 
 
+@pytest.mark.parametrize("back", [False, True])
+async def test_another_origin_gets_no_authentication_of_the_client(back: bool) -> None:
+    async with (
+        site(response(b"there")) as other,
+        site(redirect("x")) as first,
+        httpx2.AsyncClient(auth=("me", "secret")) as http,
+    ):
+        first.sends = [redirect("/again"), redirect(f"{other.url}/x"), response(b"there")]
+        if back:
+            other.sends = [redirect(f"{first.url}/back")]
+        request = http.build_request("GET", first.url)
+        fetched = await fetch(http, request, FetchLimits(redirects=3))
+
+    assert fetched.body == b"there"
+    sent = ["authorization:" in request.lower() for request in first.requests]
+    assert sent == [True, True, False][: len(sent)]
+    assert "authorization:" not in other.requests[0].lower()
+
+
 async def test_a_redirect_from_https_to_http_is_refused() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(302, headers={"Location": "http://example.org/x"})

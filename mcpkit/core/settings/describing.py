@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from mcpkit.core.settings.masking import MASK, is_secret_field, mask, sounds_secret
+from mcpkit.core.settings.masking import MASK, is_secret_field, mask
 
 _TYPES = {
     "string": "string",
@@ -79,8 +79,7 @@ def _default(name: str, field: FieldInfo) -> Any:
         value = field.get_default(call_default_factory=True, validated_data={})
     except Exception:  # noqa: BLE001  # plugin code: a factory may raise anything
         return None
-    secret = is_secret_field(field) or sounds_secret(name)
-    return mask(value, secret=secret, by_name=True)
+    return mask(value, secret=is_secret_field(field, name), by_name=True)
 
 
 def _type_of(field: FieldInfo) -> str:

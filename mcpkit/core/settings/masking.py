@@ -41,6 +41,7 @@ _CONTAINERS = (list, tuple, set, frozenset, dict, Mapping, Sequence, AbstractSet
 
 _WORDS = "key|token|secret|password|passwd|passphrase|credential|authorization|cookie"
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
+_SECRET_NUMBER = re.compile(rf"(?:{_WORDS})$", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)(?:[^/?#\s:@]*:\S*|[^/?#\s]*)@")
 _ASSIGNED = re.compile(
     rf"""((?:^|[?&;\s])(?:[\w.-]*(?:{_WORDS})[\w.-]*|pwd|sig|signature|auth)=)"""
@@ -81,7 +82,7 @@ def mask_section(
     for name, value in section.own.items():
         field = known.get(name)
         if field is not None and field.repr and _is_plain(field.annotation):
-            shown[name] = mask(value, secret=sounds_secret(name), by_name=True)
+            shown[name] = mask(value, secret=is_secret_field(field, name), by_name=True)
         else:
             shown[name] = _hide(value)
     return shown
@@ -126,13 +127,15 @@ def mask(value: Any, *, secret: bool = False, by_name: bool = False) -> Any:
 
     Args:
         value: Anything that settings may hold.
-        secret: Whether texts in it are secrets.
+        secret: Whether texts and numbers in it are secrets.
         by_name: Whether a name that sounds like a secret makes one.
     """
     if isinstance(value, _SECRETS):
         return MASK
-    if value is None or isinstance(value, _NUMBERS):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, _NUMBERS):
+        return MASK if secret else value
     if isinstance(value, BaseModel):
         return _mask_model(value, secret=secret, by_name=by_name)
     if isinstance(value, Mapping):
@@ -152,7 +155,7 @@ def mask(value: Any, *, secret: bool = False, by_name: bool = False) -> Any:
 def _mask_model(model: BaseModel, *, secret: bool, by_name: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, field in type(model).model_fields.items():
-        is_secret = secret or is_secret_field(field) or (by_name and sounds_secret(name))
+        is_secret = secret or is_secret_field(field, name if by_name else "")
         shown[field.alias or name] = mask(getattr(model, name), secret=is_secret, by_name=by_name)
     return shown | {name: _hide(value) for name, value in (model.model_extra or {}).items()}
 
@@ -171,9 +174,25 @@ def sounds_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 
-def is_secret_field(field: FieldInfo) -> bool:
-    """Whether texts in a field are secrets: its type names one, or it is left out of `repr`."""
-    return not field.repr or _names_secret(field.annotation)
+def is_secret_field(field: FieldInfo, name: str = "") -> bool:
+    """Whether a field holds secrets, by its type, by being left out of `repr`, or by its name.
+
+    A field of numbers alone is known by the end of its name: `max_tokens` counts something, and
+    `password` does not.
+    """
+    if not field.repr or _names_secret(field.annotation):
+        return True
+    pattern = _SECRET_NUMBER if _is_number(field.annotation) else _SECRET_NAME
+    return pattern.search(name) is not None
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether a type allows only numbers, or none."""
+    if get_origin(annotation) in {Union, UnionType}:
+        return all(map(_is_number, get_args(annotation)))
+    if get_origin(annotation) is Annotated:
+        return _is_number(get_args(annotation)[0])
+    return isinstance(annotation, type) and issubclass(annotation, (*_NUMBERS, NoneType))
 
 
 def _names_secret(annotation: Any) -> bool:

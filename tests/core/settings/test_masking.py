@@ -67,6 +67,9 @@ class Own(PluginSettings):
     blob: bytes = SECRET.encode()
     card: Card = Card(SECRET)
     max_tokens: int = 5
+    door_code: int = Field(4711, repr=False)
+    numeric_password: int | None = 4711
+    numbers: dict[str, int] = Field({"token": 4711, "one": 1})
     plain: str = "shown"
 
 
@@ -92,12 +95,14 @@ def test_a_plugins_secrets_are_masked_wherever_they_are_nested() -> None:
     assert 42 not in shown.values()
     assert shown["by_name"] == {"a": MASK}
     assert shown["several"] == [MASK]
-    assert shown["deep"] == {"a": [[MASK, 1]]}
+    assert shown["deep"] == {"a": [[MASK, MASK]]}
     assert shown["account"] == {"user": "me", "code": MASK, "codes": {"x": MASK}}
     assert shown["url"] == f"https://{MASK}@example.org/path"
     assert shown["dsn"] == f"postgres://{MASK}@example.org/db"
     assert shown["link"] == f"https://example.org/?page=1&access_token={MASK}"
     assert shown["headers"] == {"Authorization": MASK, "Accept": "text/html"}
+    assert "4711" not in json.dumps(shown)
+    assert shown["numbers"] == {"token": MASK, "one": 1}
     assert (shown["max_tokens"], shown["plain"]) == (5, "shown")
 
 
@@ -130,6 +135,7 @@ def test_the_servers_secrets_are_masked() -> None:
             {"max_tokens": 6},
         ),
         (Own, {"several": SECRET, "api_key": SECRET, "card": SECRET, "either": SECRET}, {}),
+        (Own, {"api_key": 4242, "door_code": 4242, "numeric_password": 4242}, {}),
         (Own, {"url": f"https://{SECRET}@example.org"}, {"url": f"https://{MASK}@example.org"}),
     ],
 )

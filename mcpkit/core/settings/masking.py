@@ -43,8 +43,9 @@ _WORDS = "key|token|secret|password|passwd|passphrase|credential|authorization|c
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 _SECRET_NUMBER = re.compile(rf"(?:{_WORDS})$", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)(?:[^/?#\s:@]*:\S*|[^/?#\s]*)@")
+_WORD = re.compile(r"\S+")
 _ASSIGNED = re.compile(
-    rf"""((?:^|[?&;\s])(?:[\w.-]*(?:{_WORDS})[\w.-]*|pwd|sig|signature|auth)=)"""
+    rf"""((?:^|[?&;\s])(?:(?=[\w.-]*(?:{_WORDS}))[\w.-]++|pwd|sig|signature|auth)=)"""
     r"""('[^']*'|"[^"]*"|[^&;\s]+)""",
     re.IGNORECASE,
 )
@@ -54,8 +55,21 @@ def mask_text(text: str) -> str:
     """Mask the user and password of URLs in a text, and what it assigns to secret names.
 
     `https://user:password@host/?token=x` becomes `https://**********@host/?token=**********`.
+    It takes time proportional to the length of the text: others may have written it.
     """
-    return _ASSIGNED.sub(rf"\1{MASK}", _USER_INFO.sub(f"{MASK}@", text))
+    if "://" in text:
+        text = _WORD.sub(_mask_users, text)
+    return _ASSIGNED.sub(rf"\1{MASK}", text)
+
+
+def _mask_users(word: re.Match[str]) -> str:
+    """Mask the users in what stands between blanks.
+
+    What follows the last `@` is left alone: no user ends there, and each `://` would be searched
+    to the end.
+    """
+    head, at, tail = word[0].rpartition("@")
+    return f"{_USER_INFO.sub(f'{MASK}@', head + at)}{tail}"
 
 
 def mask_settings(settings: Settings) -> dict[str, Any]:

@@ -73,14 +73,16 @@ class Activator:
         """Take on a plugin that was listed from its catalogue."""
         self._pending[record.name] = Pending(record=record, listed=record.catalogue)
 
-    def add_starting(self, record: PluginRecord) -> None:
-        """Take on a plugin whose lifespan is being entered: calls of it wait."""
-        if record.error is None:
-            record.status = Status.STARTING
+    async def add_starting(self, entry: Pending) -> None:
+        """Take on a plugin whose lifespan is being entered, or has failed: calls of it wait."""
+        record = entry.record
         self.registry.deactivate(record.name)
-        entry = Pending(record=record, listed=record.catalogue, attempt=anyio.Event())
         self._pending[record.name] = entry
-        self.tasks.start_soon(self._await_start, entry)
+        if record.error is not None:
+            await self._fail_start(entry)
+            return
+        record.status, entry.attempt = Status.STARTING, anyio.Event()
+        self.tasks.start_soon(self._await_start, entry, entry.attempt)
 
     async def activate(self, plugin: str, seconds: float) -> None:
         """Make sure that a plugin is active.
@@ -220,26 +222,42 @@ class Activator:
         log_failure(record)
         logger.warning("Plugin %s is tried again at a call after %d s", record.label, entry.pause())
 
-    async def _await_start(self, entry: Pending) -> None:
+    async def _await_start(self, entry: Pending, attempt: anyio.Event) -> None:
         """Wait for a lifespan that was still being entered when the server began to serve."""
-        record, attempt = entry.record, entry.attempt
+        record = entry.record
         await self.lifespans.settled([record])
-        del self._pending[record.name]
+        if record.error is None and not self.registry.replace(record):
+            await self.lifespans.leave(record)
         if record.error is None:
-            self.registry.replace(record)
-        if record.error is None:
+            del self._pending[record.name]
             record.status, record.stage = Status.LOADED, Stage.SERVE
             logger.info("Plugin %s has started", record.label)
         else:
+            await self._fail_start(entry)
+        entry.attempt = None
+        attempt.set()
+
+    async def _fail_start(self, entry: Pending) -> None:
+        """Keep a plugin whose first start failed, unless a later start cannot make up for it."""
+        record, loaded = entry.record, entry.loaded
+        if loaded is None or _must_be_composed(loaded):
+            del self._pending[record.name]
             await self.retire(record)
-        if attempt is not None:
-            attempt.set()
+            return
+        record.manager = loaded.manager
+        self._fail(entry)
+
+
+def _must_be_composed(record: PluginRecord) -> bool:
+    """Whether a plugin does what only an eager start can."""
+    found, manager = record.catalogue, record.manager
+    has_routes = manager is not None and bool(manager.hook.mcpkit_routes.get_hookimpls())
+    return bool(found.middleware or found.transports or found.extensions or has_routes)
 
 
 def _refuse_late(record: PluginRecord) -> bool:
     """Fail a plugin that does what only an eager start can."""
-    found = record.catalogue
-    if not (found.middleware or found.transports or found.extensions):
+    if not _must_be_composed(record):
         return False
     hint = "Start the server again; `mcpkit catalogue clear` forgets all catalogues"
     late = "It must be there from the start, which its catalogue did not say"

@@ -19,7 +19,7 @@ from mcp.server.subscriptions import (
 )
 
 from mcpkit.core import jobs
-from mcpkit.core.activation import Activator, Retire
+from mcpkit.core.activation import Activator
 from mcpkit.core.calls import Caller
 from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.changes import Changes
@@ -36,6 +36,7 @@ from mcpkit.core.hooks import answer_in_time, ask_for_items, start_asking
 from mcpkit.core.lifespan import Lifespans, open_lifespans
 from mcpkit.core.middleware import Gate
 from mcpkit.core.outcomes import log_failure, refuse_strict
+from mcpkit.core.pending import Pending
 from mcpkit.core.plan import Plan
 from mcpkit.core.registry import Registry
 from mcpkit.core.route_claims import Claims
@@ -148,7 +149,7 @@ class App:
         limits = self.settings.lifespan
         with ungrouped():
             async with open_lifespans(limits, retire, Changes(bus)) as lifespans:
-                starting = await self._enter_first(lifespans, retire)
+                starting = await self._enter_first(lifespans)
                 gate = Gate()
                 async with self._tasks(gate) as tasks, anyio.create_task_group() as attempts:
                     activator = Activator(
@@ -157,8 +158,8 @@ class App:
                         settings={record.name: record.settings for record in self.loaded},
                         retire=retire, publish=publish,
                     )  # fmt: skip
-                    for record in starting:
-                        activator.add_starting(record)
+                    for entry in starting:
+                        await activator.add_starting(entry)
                     for record in self.records:
                         if record.status is Status.ASLEEP:
                             activator.add_inactive(record)
@@ -171,28 +172,24 @@ class App:
                     )  # fmt: skip
                     attempts.cancel_scope.cancel()
 
-    async def _enter_first(self, lifespans: Lifespans, retire: Retire) -> list[PluginRecord]:
+    async def _enter_first(self, lifespans: Lifespans) -> list[Pending]:
         """Begin to enter the lifespans of all plugins, and wait for those that must be open.
 
         Returns:
-            The plugins whose lifespans are neither open nor have failed yet.
+            The plugins whose lifespans are not open: they take longer, or have failed.
 
         Raises:
             PluginError: A strict plugin did not start.
         """
         records = self.loaded
+        entries = [Pending.of_loaded(record) for record in records]
         lifespans.begin(records)
         needed = [record for record in records if self.lenient or self._is_strict(record)]
         await lifespans.settled(needed)
         with anyio.move_on_after(HEAD_START):
             await lifespans.settled(records)
-        for record in records:
-            if record.status is Status.FAILED:
-                await retire(record)
         self._refuse_strict()
-        return [
-            item for item in records if item.error is None and item.name not in lifespans.states
-        ]
+        return [entry for entry in entries if entry.record.name not in lifespans.states]
 
     def _is_strict(self, record: PluginRecord) -> bool:
         return self.settings.strict or self.settings.plugin(record.name).strict
@@ -251,9 +248,10 @@ class App:
         tasks: Tasks | None,
         activator: Activator,
     ) -> Composition:
-        loaded, offered = self.loaded, self.offered
+        # Those whose lifespans have failed are imported too, and may start later.
+        there = [record for record in self.records if record.manager is not None]
         tools = self.registry.tools.values()
-        skills = [skill for record in loaded for skill in record.catalogue.skills]
+        skills = [skill for record in there for skill in record.catalogue.skills]
         ours = (
             apps_extension(tools),
             skills_extension(skills, self.settings.lists) if skills else None,
@@ -261,11 +259,13 @@ class App:
         )
         return Composition(
             settings=self.settings,
-            instructions=tuple(filter(None, (record.catalogue.instructions for record in offered))),
+            instructions=tuple(
+                text for record in self.records if (text := record.catalogue.instructions)
+            ),
             registry=self.registry,
             caller=Caller(
                 middleware=[
-                    (record.name, item) for record in loaded for item in record.catalogue.middleware
+                    (record.name, item) for record in there for item in record.catalogue.middleware
                 ],
                 timeout=self._timeout,
             ),
@@ -275,13 +275,13 @@ class App:
             gate=gate,
             extensions=(
                 *((BUILT_IN, item) for item in ours if item is not None),
-                *((record.name, item) for record in loaded for item in record.catalogue.extensions),
+                *((record.name, item) for record in there for item in record.catalogue.extensions),
             ),
             activation=activator,
             tasks=tasks,
             adopted=(
-                sdk_servers(loaded, states, self.registry, self.plan)
-                if loaded  # what was imported may be a SDK server
+                sdk_servers(there, states, self.registry, self.plan)
+                if there  # what was imported may be a SDK server
                 else None
             ),
         )

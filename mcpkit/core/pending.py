@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 import mcp_types as types
@@ -41,6 +41,12 @@ class Pending:
     failures: int = 0
     retry_at: float = 0.0
     is_guessed: bool = False
+
+    @classmethod
+    def of_loaded(cls, record: PluginRecord) -> Pending:
+        """A plugin that is imported, and whose lifespan is about to be entered."""
+        loaded = replace(record, status=Status.ASLEEP)  # a failure clears the record itself
+        return cls(record=record, listed=record.catalogue, loaded=loaded)
 
     @property
     def is_paused(self) -> bool:

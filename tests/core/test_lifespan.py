@@ -1,6 +1,7 @@
 """Lifespans: opened side by side, closed in reverse, and nobody's failure but their own."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import anyio
 import mcp
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from mcpkit import Context, Plugin
 from mcpkit.core.assembly import build
@@ -126,7 +128,7 @@ async def test_a_lifespan_that_does_not_start_costs_its_plugin_alone(
             tools = [tool.name for tool in (await client.list_tools()).tools]
             brief, report = await running.report(), await running.report(in_full=True)
 
-    assert tools == ["good_answer"]
+    assert tools == ["bad_answer", "good_answer"]
     record = app.records[0]
     assert (record.status, record.stage) == (Status.FAILED, Stage.LIFESPAN)
     assert record.error is not None
@@ -264,34 +266,95 @@ async def test_a_lifespan_that_takes_long_keeps_nobody_else_waiting() -> None:
     assert (after["ready"], after["status"]) == (True, "ok")
 
 
-async def test_a_lifespan_that_fails_late_takes_its_plugin_out_of_the_lists() -> None:
-    go_on, changed = anyio.Event(), anyio.Event()
+async def call_at_last(client: mcp.Client, tool: str) -> Any:
+    """Call a tool until its plugin has started."""
+    with anyio.fail_after(5):
+        while True:
+            with contextlib.suppress(MCPError):
+                return (await client.call_tool(tool, {})).structured_content
+            await anyio.sleep(0.05)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_plugin_whose_first_start_failed_is_tried_again(is_late: bool) -> None:
+    go_on, opened = anyio.Event(), 0
 
     @asynccontextmanager
-    async def slow(settings: Any) -> AsyncIterator[None]:
+    async def lifespan(settings: Any) -> AsyncIterator[str]:
+        nonlocal opened
+        opened += 1
+        if opened == 1:
+            await go_on.wait()
+            raise RuntimeError("no database")
+        yield "connected"
+
+    plugin = plugin_with(lifespan)
+
+    @plugin.tool()
+    async def state(ctx: Context) -> str:
+        """Tell the state."""
+        return str(ctx.state)
+
+    app = build(Settings(), plugins=False, objects={"shaky": plugin})
+    if not is_late:
+        go_on.set()
+    async with app.running() as running, mcp.Client(running.server) as client:
+        go_on.set()
+        with pytest.raises(MCPError, match="tried again"):
+            await client.call_tool("shaky_state", {})
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+        failed = app.records[0].status
+        answer = await call_at_last(client, "shaky_state")
+
+    assert (tools, failed) == (["shaky_answer", "shaky_state"], Status.FAILED)
+    assert answer == {"result": "connected"}
+    assert (app.records[0].status, app.records[0].error, opened) == (Status.LOADED, None, 2)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("hook", ["mcpkit_middleware", "mcpkit_routes"])
+async def test_a_plugin_that_is_composed_at_the_start_is_not_tried_again(
+    hook: str, is_late: bool
+) -> None:
+    go_on, retired = anyio.Event(), anyio.Event()
+
+    @asynccontextmanager
+    async def fails(settings: Any) -> AsyncIterator[None]:
         await go_on.wait()
         raise RuntimeError("no database")
         yield
 
+    async def pass_by(call: Any, call_next: Any) -> Any:
+        return await call_next(call)
+
+    def mcpkit_middleware(settings: Any) -> list[Any]:
+        return [pass_by]
+
+    def mcpkit_routes(settings: Any) -> list[Any]:
+        return []
+
     async def on_message(message: Any) -> None:
         if getattr(message, "method", "") == "notifications/tools/list_changed":
-            changed.set()
+            retired.set()
 
-    objects = {"slow": plugin_with(slow), "good": plugin_with()}
-    app = build(Settings(), plugins=False, objects=objects)
+    bound = plugin_with(fails)
+    bound.hookimpl({"mcpkit_middleware": mcpkit_middleware, "mcpkit_routes": mcpkit_routes}[hook])
+    app = build(Settings(), plugins=False, objects={"bound": bound, "good": plugin_with()})
+    if not is_late:
+        go_on.set()
     async with (
         app.running() as running,
         mcp.Client(running.server, mode="legacy", message_handler=on_message) as client,
     ):
-        before = [tool.name for tool in (await client.list_tools()).tools]
-        go_on.set()
-        with anyio.fail_after(5):
-            await changed.wait()
-        after = [tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools]
+        if is_late:
+            await client.list_tools()  # this session wants to know of changes
+            go_on.set()
+            with anyio.fail_after(5):
+                await retired.wait()
+        tools = [tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools]
 
-    assert before == ["good_answer", "slow_answer"]
-    assert after == ["good_answer"]
-    assert "no database" in str({item.name: item.error for item in app.records}["slow"])
+    assert tools == ["good_answer"]
+    assert "no database" in str(app.records[0].error)
 
 
 async def test_a_strict_plugin_is_waited_for() -> None:

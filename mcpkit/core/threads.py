@@ -1,7 +1,8 @@
 """Worker threads of one owner, such as a plugin: bounded, so that they starve nobody else.
 
 A thread counts as busy until its function has really returned, also when nobody waits for it any
-more: hung handlers are bounded, and the operator can see them.
+more: hung handlers are bounded, and the operator can see them. A function that waits for another
+one of the same owner, as a tool that calls a tool of its own plugin, lends it its place.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ import asyncio
 import contextlib
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import anyio
 from anyio import to_thread
 
 ResultT = TypeVar("ResultT")
+
+_running: ContextVar[Mapping[WorkerThreads, _Job]] = ContextVar(
+    "running", default=MappingProxyType({})
+)
+"""The functions that wait for the current one, by the threads that they run in."""
 
 
 class WorkerThreads:
@@ -44,11 +52,13 @@ class WorkerThreads:
 
     async def run(self, function: Callable[[], ResultT]) -> ResultT:
         """Run a function in a thread; cancellation stops the waiting, not the function."""
-        job = _Job(function, self._limiter, asyncio.get_running_loop())
+        caller = _running.get().get(self)
+        limiter = caller.place() if caller is not None and caller.is_running else self._limiter
+        job = _Job(function, self, limiter, asyncio.get_running_loop())
         try:
-            self._limiter.acquire_on_behalf_of_nowait(job)
+            limiter.acquire_on_behalf_of_nowait(job)
         except anyio.WouldBlock:
-            await self._limiter.acquire_on_behalf_of(job)
+            await limiter.acquire_on_behalf_of(job)
         try:
             # Waiting happened above, on this plugin's own limiter.
             result = await to_thread.run_sync(
@@ -67,15 +77,29 @@ class _Job:
     def __init__(
         self,
         function: Callable[[], Any],
+        threads: WorkerThreads,
         limiter: anyio.CapacityLimiter,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._function = function
+        self._threads = threads
         self._limiter = limiter
+        self._place: anyio.CapacityLimiter | None = None
         self._loop = loop
         self._lock = threading.Lock()
         self._is_running = False
         self._is_abandoned = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the function has not returned yet; tasks that it began may outlive it."""
+        return self._is_running
+
+    def place(self) -> anyio.CapacityLimiter:
+        """The place that the function lends to those it waits for, one at a time."""
+        if self._place is None:
+            self._place = anyio.CapacityLimiter(1)
+        return self._place
 
     def run(self) -> Any:
         """Run the function, in the worker thread."""
@@ -83,6 +107,7 @@ class _Job:
             if self._is_abandoned:
                 return None
             self._is_running = True
+        _running.set({**_running.get(), self._threads: self})  # in the context of this run alone
         try:
             return self._function()
         finally:

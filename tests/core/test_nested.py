@@ -1,5 +1,6 @@
 """Calls and reads of a handler on behalf of its client."""
 
+import threading
 from typing import Annotated, Any
 
 import anyio
@@ -158,6 +159,35 @@ async def test_a_sync_handler_calls_a_tool() -> None:
         result = await client.call_tool("desk_ask_from_thread", given)
 
     assert result.structured_content == {"result": 3}
+
+
+async def test_sync_handlers_that_fill_their_threads_call_sync_tools_of_their_plugin() -> None:
+    desk, results = make_desk(), []
+    all_run = threading.Barrier(2, timeout=5)
+
+    @desk.tool
+    def meet(ctx: Context) -> dict[str, Any]:
+        """Call a sync tool by way of another one, when all threads are in use."""
+        all_run.wait()
+        deeper = {"tool": "desk_add", "arguments": {"a": 1}}
+        result = anyio.from_thread.run(ctx.call_tool, "desk_ask_from_thread", deeper)
+        return result.structured_content or {}
+
+    @desk.tool
+    def add(a: int) -> int:
+        """Add one."""
+        return a + 1
+
+    async def meet_now(client: Any) -> None:
+        results.append((await client.call_tool("desk_meet", {})).structured_content)
+
+    async with connect(desk=desk, settings={"desk": {"call_threads": 2}}) as client:
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(meet_now, client)
+                tasks.start_soon(meet_now, client)
+
+    assert results == [{"result": 2}, {"result": 2}]
 
 
 @pytest.mark.parametrize("tool", ["desk_ask", "desk_ask_from_thread"])

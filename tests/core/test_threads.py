@@ -2,6 +2,8 @@ import asyncio
 import threading
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 import pytest
 
 from mcpkit.core.threads import WorkerThreads
@@ -84,3 +86,50 @@ async def test_a_function_that_fails_gives_its_place_back() -> None:
             await workers.run(lambda: 1 / 0)
 
     assert (workers.busy, workers.total) == (0, 1)
+
+
+@pytest.mark.anyio
+async def test_a_function_lends_its_place_to_one_at_a_time_of_those_it_waits_for() -> None:
+    workers, lock, most = WorkerThreads(1), threading.Lock(), 0
+
+    def alone() -> None:
+        nonlocal most
+        assert lock.acquire(blocking=False)
+        most += 1
+        lock.release()
+
+    async def several() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(workers.run, lambda: anyio.from_thread.run(workers.run, alone))
+
+    with anyio.fail_after(5):
+        await workers.run(lambda: anyio.from_thread.run(several))
+
+    assert (most, workers.busy) == (5, 0)
+
+
+@pytest.mark.anyio
+async def test_a_task_that_outlives_its_function_waits_for_a_place_of_its_own() -> None:
+    workers, ended, release = WorkerThreads(1), anyio.Event(), threading.Event()
+    order: list[str] = []
+
+    async def later() -> None:
+        await ended.wait()
+        await workers.run(lambda: order.append("later"))
+
+    def wait() -> None:
+        release.wait(10)
+        order.append("other")
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            await workers.run(lambda: anyio.from_thread.run_sync(tasks.start_soon, later))
+            tasks.start_soon(workers.run, wait)
+            while not workers.busy:
+                await anyio.lowlevel.checkpoint()
+            ended.set()
+            await anyio.wait_all_tasks_blocked()
+            release.set()
+
+    assert order == ["other", "later"]

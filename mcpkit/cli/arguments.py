@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ import click
 Schema = Mapping[str, Any]
 
 _DEPTH = 20
-"""Most references that are followed: a schema may refer to itself."""
+"""Most references that are followed in a row: they may lead in a circle."""
 
 
 def parse_pairs(pairs: Iterable[str], option: str = "--arg") -> dict[str, list[str]]:
@@ -90,14 +90,26 @@ def resolved(schema: Any, root: Schema) -> Schema:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def types_of(schema: Schema, root: Schema | None = None, depth: int = _DEPTH) -> set[str]:
+def types_of(schema: Schema, root: Schema | None = None) -> set[str]:
     """The JSON types that a schema allows; none when it does not say."""
-    schema = resolved(schema, root or {})
+    return set().union(*map(_own_types, _alternatives(schema, root or {})))
+
+
+def _alternatives(schema: Schema, root: Schema) -> Iterator[Schema]:
+    """A schema and all that may stand for it, each once: they may refer to one another."""
+    waiting, seen = [resolved(schema, root)], set[int]()
+    while waiting:
+        part = waiting.pop()
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            waiting += [resolved(one, root) for one in _parts(part)]
+
+
+def _own_types(schema: Schema) -> set[str]:
+    """The types that a schema names itself."""
     kind = schema.get("type")
     kinds = {kind} if isinstance(kind, str) else set(kind or ())
-    if depth:
-        for part in _parts(schema):
-            kinds |= types_of(part, root, depth - 1)
     for value in (schema["const"],) if "const" in schema else schema.get("enum", ()):
         kinds.add(_JSON_TYPES.get(type(value), "null"))
     if "$ref" in schema:

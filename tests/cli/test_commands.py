@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from mcpkit import __version__
-from mcpkit.cli.arguments import typed_value
+from mcpkit.cli.arguments import typed_arguments, typed_value
+from mcpkit.cli.tool_help import type_in_words
 from tests.conftest import Run, Serve
 
 
@@ -226,6 +228,29 @@ def test_words_of_the_command_line_get_the_type_of_the_schema(
     text: str, schema: dict[str, object], value: object
 ) -> None:
     assert typed_value(text, schema) == value
+
+
+@pytest.mark.parametrize("several", [1, 3])
+def test_a_schema_that_refers_to_itself_is_read_soon(several: int) -> None:
+    names = [f"A{number}" for number in range(several)]
+    parts = [{"$ref": f"#/$defs/{name}"} for name in names for _ in range(12)]
+    definitions = {name: {"anyOf": [*parts, {"type": "integer"}]} for name in names}
+    schema = {"$defs": definitions, "properties": {"a": {"$ref": "#/$defs/A0"}}}
+    began = time.process_time()
+
+    arguments = typed_arguments({"a": ["5"]}, schema)
+    words = type_in_words({"$ref": "#/$defs/A0"}, schema)
+
+    assert arguments == {"a": 5}
+    assert words.endswith("…")
+    assert len(words) < 1000
+    assert time.process_time() - began < 1
+
+
+def test_limits_of_any_size_are_told() -> None:
+    schema = {"type": "integer", "minimum": 1_000_000, "maximum": 10**400}
+
+    assert type_in_words(schema, {}).startswith("integer, at least 1000000, at most 1000000")
 
 
 def test_a_command_within_a_program_gives_its_streams_back(run: Run) -> None:

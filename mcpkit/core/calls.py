@@ -87,7 +87,7 @@ class Caller:
         """
         seconds = self.timeout(call.plugin, wish)
         with anyio.move_on_after(seconds) as scope:
-            result = await self._step(run, 0, call)
+            result = await contain(self._step, run, 0, call)
             if isinstance(result, types.InputRequiredResult | dict):
                 check_input_required(result, call.context.request_context.session)
             return result
@@ -99,7 +99,7 @@ class Caller:
 
     async def _step(self, run: Run, index: int, call: Call) -> Any:
         if index == len(self.middleware):
-            return await contain(run, call)
+            return await contain(run, call, is_inner=True)
         plugin, middleware = self.middleware[index]
         inner: list[Exception] = []
 
@@ -111,7 +111,7 @@ class Caller:
                 raise
 
         try:
-            return await contain(middleware, call, call_next)
+            return await contain(middleware, call, call_next, is_inner=True)
         except Exception as exc:  # plugin code: anything may come
             if isinstance(exc, MCPError) or is_deliberate(exc) or any(exc is it for it in inner):
                 raise

@@ -77,7 +77,9 @@ def guarded(handler: Handler, threads: WorkerThreads) -> Callable[..., Awaitable
             await begins()
         work = functools.partial(function, *args, **kwargs)
         try:
-            return await (contain(work) if is_async else contain(threads.run, work))
+            if is_async:
+                return await contain(work, is_inner=True)
+            return await contain(threads.run, work, is_inner=True)
         except MCPError:
             raise  # a protocol error on purpose
         except Exception as exc:  # plugin code: anything may come

@@ -1,5 +1,6 @@
 """Containment: plugin code that tries to end the server ends its own call."""
 
+import asyncio
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -209,3 +210,45 @@ async def test_a_function_that_cancels_itself_is_broken() -> None:
 
     with pytest.raises(HandlerExitedError):
         await contain(cancel)
+
+
+async def test_a_middleware_may_limit_time_by_asyncio() -> None:
+    plugin = Plugin()
+
+    async def limit(call: Call, call_next: CallNext) -> Any:
+        try:
+            async with asyncio.timeout(0.05):
+                return await call_next(call)
+        except TimeoutError:
+            text = types.TextContent(text="too late")
+            return types.CallToolResult(content=[text], is_error=True)
+
+    @plugin.hookimpl
+    def mcpkit_middleware() -> list[Any]:
+        return [limit]
+
+    @plugin.tool()
+    async def wait() -> str:
+        """Wait for ever."""
+        await anyio.sleep_forever()
+        return ""
+
+    @plugin.tool()
+    async def cancel() -> str:
+        """Cancel its own task."""
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await anyio.sleep_forever()
+        return ""
+
+    plugin.tool(calm)
+    with anyio.fail_after(10):
+        async with connect(mode="legacy", own=plugin) as client:
+            late = await client.call_tool("own_wait", {})
+            broken = await client.call_tool("own_cancel", {})
+            alive = await client.call_tool("own_calm", {})
+
+    assert late.content[0].text == "too late"  # type: ignore[union-attr]
+    assert broken.is_error
+    assert alive.content[0].text == "here"  # type: ignore[union-attr]

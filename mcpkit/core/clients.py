@@ -54,7 +54,8 @@ class Place:
         uses: How many connections use it now.
         requests: How many of its requests are in flight.
         requests_size: Bytes of these.
-        is_open: Whether it counts.
+        is_open: Whether it counts as a session.
+        is_over: Whether its requests count no more, because all have ended.
     """
 
     client: Client
@@ -64,6 +65,7 @@ class Place:
     requests: int = 0
     requests_size: int = 0
     is_open: bool = True
+    is_over: bool = False
 
     def use(self) -> None:
         """Note that somebody is connected to it: it is not ended to make room."""
@@ -81,7 +83,7 @@ class Place:
         """Note that requests of it begin, or end."""
         self.requests += change
         self.requests_size += size
-        if self.is_open:
+        if not self.is_over:
             self.client.requests += change
             self.client.requests_size += size
 
@@ -184,18 +186,22 @@ class Clients:
         return Place(client, self._settings)
 
     def leave(self, place: Place) -> None:
-        """Count a session no more; a second time does nothing."""
+        """Count neither a session nor its requests any more: all of them have ended."""
+        self._close(place)
+        if not place.is_over:
+            place.count(-place.requests, -place.requests_size)
+            place.is_over = True
         client = place.client
-        if not place.is_open:
-            return
-        place.is_open = False
-        client.idle.pop(place, None)
-        client.requests -= place.requests
-        client.requests_size -= place.requests_size
-        client.sessions -= 1
-        self._sessions -= 1
-        if not client.sessions:
+        if not (client.sessions or client.requests) and self._clients.get(client.name) is client:
             del self._clients[client.name]
+
+    def _close(self, place: Place) -> None:
+        """Count a session no more; its requests count until they have ended."""
+        if place.is_open:
+            place.is_open = False
+            place.client.idle.pop(place, None)
+            place.client.sessions -= 1
+            self._sessions -= 1
 
     @contextmanager
     def connected(self, name: str) -> Iterator[Place | None]:
@@ -244,7 +250,7 @@ class Clients:
         place = next(iter(client.idle), None)
         if place is None:
             return False
-        self.leave(place)
+        self._close(place)
         if place.end is not None:
             place.end()
         return True

@@ -124,3 +124,20 @@ def test_a_request_of_one_byte_over_the_size_limit_is_refused(size: int, taken: 
     assert first.take(1024)
 
     assert second.take(size) is taken
+
+
+def test_requests_of_a_session_that_was_ended_count_until_they_have_ended() -> None:
+    known = clients(max_sessions_per_client=1, max_requests_per_client=5)
+    first = opened(known, "a", [])
+    taken = [RequestLimit(9, first).take(10) for _ in range(5)]
+    second = known.enter("a")
+    assert second is not None
+    assert not first.is_open
+    limit = RequestLimit(9, second)
+
+    refused = limit.take(10)
+    known.leave(first)
+
+    assert taken == [True] * 5
+    assert refused is False
+    assert limit.take(10) is True

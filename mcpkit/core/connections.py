@@ -106,12 +106,17 @@ class Connections:
             return
         wishes.is_told = True
         send, receive = anyio.create_memory_object_stream[ServerEvent](BACKLOG)
+        waiting: set[ServerEvent] = set()
 
         def deliver(event: ServerEvent) -> None:
+            if event in waiting:
+                return  # the client is about to be told
             try:
                 send.send_nowait(event)
             except anyio.WouldBlock:
                 logger.warning("A client reads too slowly: dropped %s", type(event).__name__)
+            else:
+                waiting.add(event)
 
         unsubscribe = self._bus.subscribe(deliver)
         watch = unwatch = _nothing
@@ -122,6 +127,7 @@ class Connections:
         try:
             with send, receive:
                 async for event in receive:
+                    waiting.discard(event)
                     if ctx.session.client_params is not opened:
                         return  # it was opened anew, and is told anew
                     notification = notification_of(event, wishes)

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 LOGGERS = (
     "mcpkit.core.clients",
+    "mcpkit.core.connections",
     "mcpkit.core.health",
     "mcpkit.core.transports.guard",
     "mcpkit.core.transports.http_connections",

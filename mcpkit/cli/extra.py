@@ -13,6 +13,9 @@ from mcpkit.core.escaping import escape_line
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
 
+_LOADED = f"{__name__}.loaded"
+"""Key of the groups that were made for a command line, in the `meta` of its context."""
+
 
 class _Plugins(SuggestingGroup):
     """One subgroup for each plugin that brings commands; loaded when one is asked for."""
@@ -24,10 +27,13 @@ class _Plugins(SuggestingGroup):
         return sorted({record.name for record in discover()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one plugin and group its commands."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        return _group_of(cmd_name)
+        """Load one plugin and group its commands; once, though click asks several times."""
+        loaded: dict[str, click.Group] = ctx.meta.setdefault(_LOADED, {})
+        if cmd_name not in loaded:
+            if cmd_name not in self.list_commands(ctx):
+                return None
+            loaded[cmd_name] = _group_of(cmd_name)
+        return loaded[cmd_name]
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Complete names only: their help would need every plugin."""

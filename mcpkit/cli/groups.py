@@ -19,8 +19,8 @@ class SuggestingGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or fail with a suggestion."""
         name = args[0] if args else ""
-        known = self.list_commands(ctx)
-        if args and self.get_command(ctx, name) is None and not name.startswith("-"):
+        if args and not name.startswith("-") and self.get_command(ctx, name) is None:
+            known = self.list_commands(ctx)
             ctx.fail(f"No such command {quoted(name)}{did_you_mean(name, known)}")
         return super().resolve_command(ctx, args)
 

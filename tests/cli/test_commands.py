@@ -11,10 +11,12 @@ from threading import Thread
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+import click
 import pytest
 
 from mcpkit import __version__
 from mcpkit.cli.arguments import typed_arguments, typed_value
+from mcpkit.cli.extra import extra
 from mcpkit.cli.tool_help import type_in_words
 from tests.conftest import Run, Serve
 
@@ -200,6 +202,17 @@ def test_commands_of_plugins_are_mounted(run: Run) -> None:
 
     assert greeted.stdout == "Hello Kari\n"
     assert "conversation" in help_text.stdout
+
+
+def test_a_command_line_loads_its_plugin_once(run: Run) -> None:
+    helped = run("x", "conversation", "--help")
+    context = click.Context(extra)
+    first, again = (extra.get_command(context, "conversation") for _ in range(2))
+
+    assert "greet" in helped.stdout
+    assert first is not None
+    assert first is again
+    assert extra.get_command(context, "nothing") is None
 
 
 def test_what_plugins_print_stays_out_of_data(run: Run) -> None:

@@ -89,11 +89,13 @@ class SDKServers:
 
         async def ask(record: PluginRecord, server: AdoptedServer) -> None:
             own = {key: item for key, item in components.items() if item.plugin == record.name}
-            listed = await self._listed(ctx, record, server) if own else None
-            if listed is not None:
-                for key in own:
-                    del shown[key]
-                shown.update(_as_listed(own, listed))
+            if not own:
+                return
+            listed = await self._listed(ctx, record, server)
+            for key in own:
+                del shown[key]
+            # Where middleware failed, nobody knows what it would have hidden.
+            shown.update(_as_listed(own, listed or ()))
 
         async with anyio.create_task_group() as tasks:
             for record, server in self._serving():

@@ -175,7 +175,7 @@ def _checked(
                 "only, at most 64 characters",
                 hint=f"Rename it, or set plugins.{plugin}.prefix",
             )
-        if kind == "resource" and not _SCHEME.match(name):
+        if isinstance(declaration, ResourceDeclaration) and not _SCHEME.match(name):
             raise PluginContractError(
                 f"Its resource {name!r} has no legal URI: a scheme is letters, digits, +, - and . "
                 "(RFC 3986)",

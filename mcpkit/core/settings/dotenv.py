@@ -19,7 +19,7 @@ from mcpkit.core.suggestions import shortened
 LONGEST = 65536
 """Most characters of one variable, before and after its references are replaced."""
 
-MAX_REFERENCES = 50
+MAX_REFERENCES = 20
 """Most references in one variable: each that is left open is searched to the end of the text."""
 
 MAX_TOTAL = 1024 * 1024

@@ -62,7 +62,8 @@ class Answers:
             return await self._call_tool(component, seconds, own, _answered(params, given))
 
         owner = tasks.owners.of(ctx)
-        outcome = await tasks.call(component.exposed, owner, ctx.session, run)
+        client = tasks.owners.client_of(ctx)
+        outcome = await tasks.call(component.exposed, owner, client, ctx.session, run)
         return created(outcome, tasks)
 
     async def _call_tool(

@@ -296,10 +296,10 @@ def test_when_all_are_busy_one_more_is_told_to_come_back(small: ServerProcess) -
     url = small.url()
     with connections(url, 6) as most, ExitStack() as opened:
         for raw in most:
-            raw.post(WAIT, **CALL)
+            raw.post(WAIT, **CALL, X_Forwarded_For="10.0.0.1")
             assert raw.status() == 200  # the header of its stream
         with connection(url) as same:
-            same.post()
+            same.post(X_Forwarded_For="10.0.0.1")
             assert same.status() == 429  # the share of one client
         others = opened.enter_context(connections(url, 2, STRANGER))
         for raw in others:

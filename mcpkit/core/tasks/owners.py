@@ -10,8 +10,11 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import ServerRequestContext
 from mcp.server.request_state import authenticated_principal
 
+from mcpkit.core.deferred import deferred
 from mcpkit.core.encoding import encode
 from mcpkit.core.settings import AuthSettings
+
+principal_of = deferred("mcpkit.core.transports.principals:principal_of")
 
 
 class Owners:
@@ -36,6 +39,11 @@ class Owners:
         token = get_access_token()
         client = "" if token is None else token.client_id
         return _digest(self._server, authenticated_principal(ctx), self._keys.get(client))
+
+    def client_of(self, ctx: ServerRequestContext[Any, Any]) -> str:
+        """Whose running tasks count together: without keys those of one address, as sessions do."""
+        scope = getattr(ctx.request, "scope", None)
+        return self.of(ctx) if scope is None else str(principal_of(scope))
 
 
 def _digest(*parts: str | None) -> str:

@@ -80,8 +80,17 @@ class Tasks:
         self._is_closing = False
         self._heard = self._swept = -math.inf
 
-    async def call(self, tool: str, owner: str, session: ServerSession, run: Run) -> Any:
+    async def call(
+        self, tool: str, owner: str, client: str, session: ServerSession, run: Run
+    ) -> Any:
         """Run a tool; what ends before its own code begins is answered within the request.
+
+        Args:
+            tool: Exposed name of the tool.
+            owner: Who may follow the task.
+            client: Whose running tasks it counts with.
+            session: Of the request.
+            run: Runs the tool.
 
         Returns:
             The tool's result, or the `TaskRecord` of the task that it has become.
@@ -90,13 +99,13 @@ class Tasks:
             MCPError: Too many tasks run, or are about to.
             Exception: What the call raised before the task began.
         """
-        self._refuse_many(owner)
+        self._refuse_many(client)
         job = Job(
             tool, owner,
             worker=self.worker, store=self.store, settings=self.settings, threads=self.threads,
         )  # fmt: skip
-        self._running[owner] += 1
-        self._group.start_soon(self._run, job, session, run)
+        self._running[client] += 1
+        self._group.start_soon(self._run, job, client, session, run)
         try:
             await job.decided.wait()
         except BaseException:
@@ -181,9 +190,9 @@ class Tasks:
         elif record.responses:
             job.answered.set()
 
-    def _refuse_many(self, owner: str) -> None:
+    def _refuse_many(self, client: str) -> None:
         settings = self.settings
-        if self._running[owner] >= settings.limit_per_client:
+        if self._running[client] >= settings.limit_per_client:
             text = f"{settings.limit_per_client} tasks of this client run already"
         elif self._running.total() >= settings.limit:
             text = f"{settings.limit} tasks run already"
@@ -192,7 +201,7 @@ class Tasks:
         told = f"{text}; try again when one of them is over"
         raise MCPError(RateLimitedError.code, told, {RETRY_AFTER: settings.poll_interval})
 
-    async def _run(self, job: Job, session: ServerSession, run: Run) -> None:
+    async def _run(self, job: Job, client: str, session: ServerSession, run: Run) -> None:
         try:
             with self._gate.holding():
                 try:
@@ -201,7 +210,7 @@ class Tasks:
                 finally:
                     await self._finish(job)
         finally:
-            self._running[job.owner] -= 1
+            self._running[client] -= 1
             self._running += Counter()  # forgets who runs none
             job.decided.set()
 

@@ -6,13 +6,17 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
+import httpx2
 import mcp
 import mcp_types as types
 import pytest
 from mcp.shared.exceptions import MCPError
 
 from mcpkit import Context, Plugin
+from mcpkit.core.assembly import build
 from mcpkit.core.contributions import Call, CallNext
+from mcpkit.core.settings import Settings
+from mcpkit.core.transports import streamable_http
 from mcpkit.testing import connect
 from tests.contract.tasks import TASKS, ask, begin, refused, text_of, until
 
@@ -203,3 +207,35 @@ async def test_a_client_that_leaves_while_its_task_begins_leaves_nothing_behind(
             unknown = await refused(ask(client, "tasks/get", "x" * 1_000_000))
 
     assert len(unknown.message) < 200
+
+
+async def test_without_keys_each_address_has_its_share_of_tasks(tmp_path: Any) -> None:
+    gates, path = Gates(), tmp_path / "tasks.sqlite"
+    settings = Settings.model_validate({"tasks": {"path": path, "limit_per_client": 1}})
+    capabilities = {"extensions": {TASKS.identifier: {}}}
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
+    }
+    params = {"name": "demo_wait", "arguments": {}, "_meta": meta}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "demo_wait",
+    }
+    app = build(settings, plugins=False, objects={"demo": worker(gates)})
+    statuses = []
+    with anyio.fail_after(20):
+        async with app.running() as running, streamable_http.open_routes(running) as routes:
+            for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+                transport = httpx2.ASGITransport(app=routes[0], client=(address, 1))
+                async with httpx2.AsyncClient(
+                    transport=transport, base_url="http://localhost", headers=headers
+                ) as client:
+                    statuses.append((await client.post("/mcp", json=body)).status_code)
+            gates.opened.set()
+
+    assert statuses == [200, 429, 200]

@@ -106,13 +106,13 @@ class Activator:
             raise entry.refusal(is_final=not is_pending)
 
     async def activate_owners(self, name: str, seconds: float) -> bool:
-        """Activate the plugins that an unknown name may belong to, each once.
+        """Activate the plugins that an unknown name may belong to, side by side and each once.
 
         What they contribute may depend on what their catalogues do not know of, such as a file.
 
         Args:
             name: Of a tool or prompt, or a URI.
-            seconds: How long to wait for each.
+            seconds: How long to wait for all of them.
 
         Returns:
             Whether there was one: the name may be known now.
@@ -122,11 +122,17 @@ class Activator:
             for plugin, entry in self._pending.items()
             if entry.may_own(name, self.plan.section(plugin).prefix)
         ]
-        for entry in owners:
-            entry.is_guessed = True
-            with contextlib.suppress(MCPError):  # the name stays unknown
-                await self.activate(entry.record.name, seconds)
-        return bool(owners)
+        if not owners:
+            return False
+        async with anyio.create_task_group() as waiting:
+            for entry in owners:
+                entry.is_guessed = True
+                waiting.start_soon(self._activate_guessed, entry.record.name, seconds)
+        return True
+
+    async def _activate_guessed(self, plugin: str, seconds: float) -> None:
+        with contextlib.suppress(MCPError):  # the name stays unknown
+            await self.activate(plugin, seconds)
 
     def _begin(self, entry: Pending) -> anyio.Event:
         """Begin an attempt.

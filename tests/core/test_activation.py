@@ -536,6 +536,22 @@ async def test_an_unknown_name_under_a_prefix_activates_its_plugin_once(site: Si
     assert site.journal == ["import odd"]
 
 
+async def test_plugins_that_may_own_an_unknown_name_are_activated_side_by_side(site: Site) -> None:
+    site.install("odd")
+    site.install("odd_two")
+    app = site.build_inactive()
+    new = "@plugin.tool()\nasync def new() -> str:\n    'New.'\n    return 'new'\n"
+    site.change("odd", "(HERE / 'one').touch()\nwait_for('two')\n")
+    site.change("odd_two", f"(HERE / 'two').touch()\nwait_for('one')\n{new}")
+
+    async with connected(app) as client:
+        with anyio.fail_after(5):
+            answer = await client.call_tool("odd_two_new", {})
+
+    assert answer.content[0].text == "new"  # type: ignore[union-attr]
+    assert sorted(site.journal) == ["import odd", "import odd_two"]
+
+
 KINDS = """
     @plugin.resource("odd://pages/{page}")
     def page(page: str) -> str:

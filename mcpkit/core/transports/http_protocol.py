@@ -28,6 +28,13 @@ logger = logging.getLogger(__name__)
 SEPARATORS = len(": \r\n")
 """Bytes of a field beside its name and value."""
 
+MOST_PIPELINED = 16
+"""Requests that a client may send before the first of them is answered."""
+
+TOO_MANY_PIPELINED = "Closed a connection of %s: more than %d requests wait for an answer"
+TOO_MUCH_FRAMING = "Closed a connection of %s: the body of a request has more framing than content"
+ANSWERED = "Closed a connection of %s: the body of a request went on after its answer"
+
 
 class LimitedHttp(HttpToolsProtocol):
     """HTTP/1.1 with limits.
@@ -54,6 +61,10 @@ class LimitedHttp(HttpToolsProtocol):
         """Bytes of its body."""
         self._idle_body = (0, 0)
         """Bytes of its body and of the whole when the body last grew."""
+        self._after_answer = 0
+        """Bytes of it that came when it was answered already."""
+        self._unanswered: list[RequestResponseCycle] = []
+        """Requests without a whole response, the one that is being answered first."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the place of the handshake."""
@@ -65,6 +76,11 @@ class LimitedHttp(HttpToolsProtocol):
         """Leave the place to others."""
         self._port.connections.remove(self._connection)
         self._outgoing.lost()
+        self.pipeline.clear()
+        for cycle in self._unanswered:  # uvicorn tells only the last
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._unanswered.clear()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -90,21 +106,33 @@ class LimitedHttp(HttpToolsProtocol):
         self._received += self._at_once
         if self._received > self._port.settings.max_header_size:
             self._refuse_excess()
+            self._limit_body()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._in_header = True
         self._received, self._body = -self._at_once, 0
         self._idle_body = (0, 0)
+        self._after_answer = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Answer the request, unless its header is too large."""
+        """Answer the request, unless its header is too large or too many wait."""
         self._in_header = False
+        if self.transport.is_closing():
+            return
+        self._unanswered = [one for one in self._unanswered if not one.response_complete]
+        if len(self._unanswered) > MOST_PIPELINED:
+            logger.warning(TOO_MANY_PIPELINED, self._connection.peer, MOST_PIPELINED)
+            self.abort()
+            return
         setting = self._exceeded()
         if setting is not None:
             self.app = _too_large(setting)
+        before = self._latest
         super().on_headers_complete()
+        if self._latest is not None and self._latest is not before:
+            self._unanswered.append(self._latest)
 
     def _exceeded(self) -> str | None:
         """The setting that the header of the request exceeds, if it does."""
@@ -119,8 +147,13 @@ class LimitedHttp(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Become a WebSocket, unless the header of the handshake is too large."""
+        if self.transport.is_closing():
+            return
         setting = self._exceeded()
-        if setting is None:
+        if any(not one.response_complete for one in self._unanswered):
+            # Nobody would tell those requests that the client has gone.
+            self._end(HTTPStatus.BAD_REQUEST, "A WebSocket cannot begin before the last response")
+        elif setting is None:
             super().handle_websocket_upgrade()
         else:
             logger.warning(TOO_LARGE, setting)
@@ -130,6 +163,21 @@ class LimitedHttp(HttpToolsProtocol):
         """Take a part of the body."""
         self._body += len(body)
         super().on_body(body)
+
+    def _limit_body(self) -> None:
+        """Close the connection if a body costs more than its size, or has been answered."""
+        latest, settings = self._latest, self._port.settings
+        if self.transport.is_closing() or self._in_header or latest is None:
+            return
+        if self._received - self._body > settings.max_header_size + self._body:
+            logger.warning(TOO_MUCH_FRAMING, self._connection.peer)
+            self._end(HTTPStatus.BAD_REQUEST, "The body has more framing than content")
+        elif latest.response_complete:
+            # A client that sends all before it reads still gets the answer.
+            self._after_answer += self._at_once
+            if self._after_answer > settings.max_body_size:
+                logger.warning(ANSWERED, self._connection.peer)
+                self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""

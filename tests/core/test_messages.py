@@ -7,6 +7,9 @@ from mcpkit.core.transports.messages import read_message
 
 DEEP = '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":' + "[" * 300 + "]" * 300 + "}}"
 
+LONG_ID = '{"jsonrpc":"2.0","id":"%s","method":"ping"}'
+LONG_TOKEN = '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"_meta":{"progressToken":%s}}}'
+
 
 @pytest.mark.parametrize(
     ("text", "code", "request_id"),
@@ -21,6 +24,9 @@ DEEP = '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":' + "[" * 300 + "]
         ('{"jsonrpc":"2.0","id":7,"method":"ping","params":[]}', -32600, 7),
         ('{"jsonrpc":"2.0","id":7,"method":"\\ud800"}', -32600, 7),
         (DEEP, -32600, 7),
+        (LONG_ID % ("x" * 257), -32600, None),
+        (LONG_TOKEN % f'"{"x" * 257}"', -32602, 7),
+        (LONG_TOKEN % ("9" * 257), -32602, 7),
     ],
 )
 def test_what_is_no_message_is_answered_under_its_id_if_it_has_one(
@@ -45,3 +51,10 @@ def test_messages_are_read(extra: str) -> None:
     message = read_message(f'{{"jsonrpc":"2.0","method":"ping"{extra}}}')
 
     assert isinstance(message, SessionMessage)
+
+
+@pytest.mark.parametrize(
+    "text", [LONG_ID % ("x" * 256), LONG_TOKEN % f'"{"x" * 256}"', LONG_TOKEN % ("9" * 256)]
+)
+def test_ids_and_progress_tokens_at_the_limit_are_taken(text: str) -> None:
+    assert isinstance(read_message(text), SessionMessage)

@@ -13,6 +13,7 @@ from typing import Any
 import mcp_types as types
 import pydantic_core
 from mcp.shared.dispatcher import as_request_id
+from mcp.shared.jsonrpc_dispatcher import progress_token_from_params
 from mcp.shared.message import SessionMessage
 
 from mcpkit.core.encoding import encode
@@ -26,6 +27,12 @@ NO_BATCHES = (
     "standard input. Send one message at a time"
 )
 """Told to a client of another version, or transport."""
+
+LONGEST_ID = 256
+"""Characters of an id or a progress token: it is repeated in every answer and notification."""
+
+LARGEST_ID = 10**LONGEST_ID
+"""The first number with more digits."""
 
 BUSY_WAIT = 1
 """Seconds after which a client with too many requests in flight may send the next one."""
@@ -94,7 +101,26 @@ def _message(value: Any) -> SessionMessage | types.JSONRPCError:
         return _refusal(value)
     if isinstance(message, types.JSONRPCNotification) and "id" in value:
         return _refusal(value)  # a request whose id is wrong: it waits for an answer
+    if isinstance(message, types.JSONRPCRequest):
+        return _too_long(message) or SessionMessage(message)
     return SessionMessage(message)
+
+
+def _too_long(request: types.JSONRPCRequest) -> types.JSONRPCError | None:
+    """Refuse a request whose id or progress token is too long to be repeated."""
+    if _is_long(request.id):
+        text = f"Invalid request: the id has more than {LONGEST_ID} characters"
+        return failure(types.INVALID_REQUEST, text)
+    if _is_long(progress_token_from_params(request.params)):
+        text = f"Invalid params: progressToken has more than {LONGEST_ID} characters"
+        return failure(types.INVALID_PARAMS, text, request.id)
+    return None
+
+
+def _is_long(value: str | int | None) -> bool:
+    if isinstance(value, int):
+        return abs(value) >= LARGEST_ID
+    return value is not None and len(value) > LONGEST_ID
 
 
 def write_message(message: SessionMessage) -> bytes:

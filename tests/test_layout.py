@@ -147,9 +147,9 @@ FLOORS: tuple[frozenset[str], ...] = (
             "transports.bodies",
             "transports.exchanges",
             "transports.guard",
-            "transports.http_protocol",
             "transports.lines",
             "transports.shares",
+            "transports.spare",
             "transports.websocket",
             "wire",
         ]
@@ -168,7 +168,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "relisting",
             "sdk_requests",
             "tasks.jobs",
-            "transports.http_listener",
+            "transports.http_protocol",
             "transports.modern",
             "transports.sessions",
             "transports.sse",
@@ -188,7 +188,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "resources",
             "subscriptions",
             "tasks.running",
-            "transports.http",
+            "transports.http_listener",
             "transports.legacy",
         ]
     ),
@@ -202,6 +202,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "hooks",
             "inventory",
             "plugin",
+            "transports.http",
             "transports.streamable_http",
         ]
     ),

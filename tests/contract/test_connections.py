@@ -306,13 +306,35 @@ def test_when_all_are_busy_one_more_is_told_to_come_back(small: ServerProcess) -
             raw.post(WAIT, **CALL)
             assert raw.status() == 200
 
-        with connection(url) as late:
+        with connection(url) as late, connection(url) as probe:
             late.post()
             status = late.status()
+            probe.send(probe.head("GET", "/livez") + b"\r\n")
 
+            assert probe.status() == 200
         assert status == 503
         assert late.fields["retry-after"] == "1"
         assert all(raw.is_open() for raw in [*most, *others])
+
+
+def test_idle_websockets_give_way_to_others(small: ServerProcess) -> None:
+    url = small.url()
+    with (
+        connect(small.url("websocket"), subprotocols=["mcp"]) as busy,  # type: ignore[list-item]
+        connections(url, 7) as sockets,
+    ):
+        busy.send(json.dumps(WAIT))
+        busy.recv(5)  # its first progress
+        for raw in sockets:
+            raw.send(raw.head("GET", "/ws", **UPGRADE, Sec_WebSocket_Protocol="mcp") + b"\r\n")
+            assert raw.status() == 101
+
+        with connection(url) as late:
+            late.post()
+
+            assert late.status() == 200
+        assert sum(raw.is_open() for raw in sockets) == 6
+        assert busy.ping().wait(5)
 
 
 def test_one_peer_cannot_take_what_others_need(small: ServerProcess) -> None:

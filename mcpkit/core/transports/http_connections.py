@@ -54,6 +54,10 @@ AT_ONCE = 50
 costs a look at all."""
 
 
+SPARE = 8
+"""Connections beyond all others, which probes alone may use."""
+
+
 class Phase(Enum):
     """What a connection does."""
 
@@ -61,12 +65,13 @@ class Phase(Enum):
     HEADER = "header"
     BODY = "body"
     IDLE = "idle"
+    OPEN = "open"
     ANSWERING = "answering"
     SENDING = "sending"
     CLOSING = "closing"
 
 
-WAITING = frozenset({Phase.HANDSHAKE, Phase.HEADER, Phase.BODY, Phase.IDLE})
+WAITING = frozenset({Phase.HANDSHAKE, Phase.HEADER, Phase.BODY, Phase.IDLE, Phase.OPEN})
 """Phases in which nothing but the client is waited for."""
 
 
@@ -100,12 +105,14 @@ class Connection:
         speaker: What speaks on it now.
         state: Its phase and progress at the last look.
         since: When that was first seen, on the clock of `Connections`.
+        is_spare: Whether probes alone may use it.
     """
 
     peer: str
     speaker: Speaker
     since: float
     state: tuple[Phase, Hashable] = field(default=(Phase.HANDSHAKE, None))
+    is_spare: bool = False
 
 
 class Connections:
@@ -129,6 +136,7 @@ class Connections:
         }
         self._trusted = Networks(settings.trusted_proxies)
         self._open: set[Connection] = set()
+        self._spare: set[Connection] = set()
         self._peers: Counter[str] = Counter()
         self._clock = 0.0
         """Seconds in which clients could be heard: the time that the loop stood still is left out,
@@ -153,15 +161,23 @@ class Connections:
             return self.make_room()
         return True
 
-    def add(self, address: str, speaker: Speaker) -> Connection:
+    def admit_spare(self) -> bool:
+        """Whether there is room for a spare connection, beyond those that `admit` counts."""
+        return len(self._spare) < SPARE or self._make_room(self._spare, SPARE)
+
+    def add(self, address: str, speaker: Speaker, *, is_spare: bool = False) -> Connection:
         """Count a connection that was admitted."""
-        connection = Connection(network_of(address), speaker, self._clock)
+        connection = Connection(network_of(address), speaker, self._clock, is_spare=is_spare)
+        if is_spare:
+            self._spare.add(connection)
+            return connection
         self._open.add(connection)
         self._peers[connection.peer] += 1
         return connection
 
     def remove(self, connection: Connection) -> None:
         """Count a connection no more."""
+        self._spare.discard(connection)
         if connection in self._open:
             self._open.remove(connection)
             self._peers[connection.peer] -= 1
@@ -198,7 +214,7 @@ class Connections:
             now = anyio.current_time()
             self._clock += min(now - last, 2 * pause)
             last = now
-            for connection in [*self._open]:
+            for connection in [*self._open, *self._spare]:
                 self._look(connection)
             log.tell()
 

@@ -111,13 +111,14 @@ class _Listener:
 
     async def _welcome(self, tasks: TaskGroup, connected: socket.socket, peer: str) -> None:
         """Open a connection, or refuse it."""
-        if not self._port.connections.admit(peer):
+        is_spare = not self._port.connections.admit(peer)
+        if is_spare and not self._port.connections.admit_spare():
             self._refuse(connected)
             await checkpoint()  # `sock_accept` need not be one
         elif self._context is None:
-            await self._open(connected, peer)
+            await self._open(connected, peer, is_spare)
         else:
-            tasks.start_soon(self._open, connected, peer)
+            tasks.start_soon(self._open, connected, peer, is_spare)
 
     def _refuse(self, connected: socket.socket) -> None:
         """Close a connection; over plain HTTP with 503."""
@@ -130,10 +131,10 @@ class _Listener:
                 except OSError as exc:
                     logger.debug("Cannot refuse a client: %s", exc)
 
-    async def _open(self, connected: socket.socket, peer: str) -> None:
+    async def _open(self, connected: socket.socket, peer: str, is_spare: bool) -> None:
         """Begin to speak HTTP, after the handshake of TLS if there is one."""
         connections, handshake = self._port.connections, Handshake(peer)
-        connection = connections.add(peer, handshake)
+        connection = connections.add(peer, handshake, is_spare=is_spare)
         limits: dict[str, float] = {}
         if self._context is not None:
             # `expire` comes first, and tells the operator.

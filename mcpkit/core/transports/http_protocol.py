@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from mcpkit.core.transports.http_connections import Connection, Phase
 from mcpkit.core.transports.port import TOO_SLOW, Port
 from mcpkit.core.transports.principals import principal_of
+from mcpkit.core.transports.spare import only_probes
 from mcpkit.core.transports.unsent import STATE, Outgoing
 from mcpkit.core.transports.websocket_protocol import TOO_LARGE, LimitedWebSocket
 
@@ -52,6 +53,8 @@ class LimitedHttp(HttpToolsProtocol):
         self.ws_protocol_class = cast(Any, partial(LimitedWebSocket, port, connection))
         self._port = port
         self._connection = connection
+        if connection.is_spare:
+            self.app = only_probes(self.app)
         self._in_header = False
         self._received = 0
         """Bytes of the request that is being received, without those that came with its start."""
@@ -133,6 +136,8 @@ class LimitedHttp(HttpToolsProtocol):
         super().on_headers_complete()
         if self._latest is not None and self._latest is not before:
             self._unanswered.append(self._latest)
+            if self._connection.is_spare:
+                self._latest.keep_alive = False
 
     def _exceeded(self) -> str | None:
         """The setting that the header of the request exceeds, if it does."""
@@ -153,6 +158,8 @@ class LimitedHttp(HttpToolsProtocol):
         if any(not one.response_complete for one in self._unanswered):
             # Nobody would tell those requests that the client has gone.
             self._end(HTTPStatus.BAD_REQUEST, "A WebSocket cannot begin before the last response")
+        elif self._connection.is_spare:
+            self._end(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections")
         elif setting is None:
             super().handle_websocket_upgrade()
         else:

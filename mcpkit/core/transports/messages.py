@@ -31,7 +31,7 @@ NO_BATCHES = (
 LONGEST_ID = 256
 """Characters of an id or a progress token: it is repeated in every answer and notification."""
 
-LARGEST_ID = 10**LONGEST_ID
+LARGEST_ID: int = 10**LONGEST_ID
 """The first number with more digits."""
 
 BUSY_WAIT = 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -70,6 +70,8 @@ class Outgoing:
         self.client = peer
         """Who asked last."""
         self.writer: Writer | None = None
+        self.is_answering: Callable[[], bool] = _always
+        """Whether a request is in flight on it; known of WebSockets."""
 
     @property
     def size(self) -> int:
@@ -135,6 +137,10 @@ class Outgoing:
 
     def _buffered(self) -> int:
         return 0 if self.writer is None else self.writer.buffered()
+
+
+def _always() -> bool:
+    return True
 
 
 class Unsent:

@@ -21,7 +21,7 @@ from mcpkit.core.contributions import Endpoint
 from mcpkit.core.transports.messages import read_message, write_message
 from mcpkit.core.transports.principals import principal_of
 from mcpkit.core.transports.refusals import crowded
-from mcpkit.core.transports.unsent import holding
+from mcpkit.core.transports.unsent import holding, outgoing_of
 
 SUBPROTOCOL = "mcp"
 
@@ -54,6 +54,9 @@ async def _serve(endpoint: Endpoint, websocket: WebSocket, place: Place) -> None
     if SUBPROTOCOL not in websocket.scope["subprotocols"]:
         await websocket.close(UNSUPPORTED_DATA)  # before accepting: refuses the handshake
         return
+    connection = outgoing_of(websocket.scope)
+    if connection is not None:
+        connection.is_answering = lambda: place.requests > 0
     await websocket.accept(SUBPROTOCOL)
     to_server, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing = _Frames(websocket)

@@ -106,7 +106,9 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
             return Phase.CLOSING, self.transport.get_write_buffer_size()
         if self.handshake_complete and self.buffered():
             return Phase.SENDING, self._outgoing.progress()
-        return (Phase.ANSWERING if self.handshake_complete else Phase.HEADER), None
+        if not self.handshake_complete:
+            return Phase.HEADER, None
+        return (Phase.ANSWERING if self._outgoing.is_answering() else Phase.OPEN), None
 
     def expire(self, phase: Phase) -> None:
         """Close the connection."""

@@ -151,7 +151,7 @@ class Activator:
         record.clear_failure()
         try:
             await self._load(entry)
-            is_late = record.error is None and _refuse_late(record)
+            is_late = record.error is None and _refuse_late(record, is_new=not entry.is_eager)
             if record.error is None:
                 self.settings[record.name] = record.settings
                 await self.lifespans.open(record)
@@ -246,7 +246,7 @@ class Activator:
     async def _fail_start(self, entry: Pending) -> None:
         """Keep a plugin whose first start failed, unless a later start cannot make up for it."""
         record, loaded = entry.record, entry.loaded
-        if loaded is None or _must_be_composed(loaded):
+        if loaded is None or _is_composed(loaded.catalogue):
             del self._pending[record.name]
             await self.retire(record)
             return
@@ -254,16 +254,21 @@ class Activator:
         self._fail(entry)
 
 
-def _must_be_composed(record: PluginRecord) -> bool:
-    """Whether a plugin does what only an eager start can."""
-    found, manager = record.catalogue, record.manager
+def _is_composed(found: Catalogue) -> bool:
+    """Whether a plugin contributes what is composed once, when the server starts."""
+    return bool(found.middleware or found.transports or found.extensions)
+
+
+def _refuse_late(record: PluginRecord, *, is_new: bool) -> bool:
+    """Fail a plugin that does what only an eager start can.
+
+    Args:
+        record: The plugin, as its import left it.
+        is_new: Whether it was not imported when the server started, and asked for routes.
+    """
+    manager = record.manager
     has_routes = manager is not None and bool(manager.hook.mcpkit_routes.get_hookimpls())
-    return bool(found.middleware or found.transports or found.extensions or has_routes)
-
-
-def _refuse_late(record: PluginRecord) -> bool:
-    """Fail a plugin that does what only an eager start can."""
-    if not _must_be_composed(record):
+    if not _is_composed(record.catalogue) and not (is_new and has_routes):
         return False
     hint = "Start the server again; `mcpkit catalogue clear` forgets all catalogues"
     late = "It must be there from the start, which its catalogue did not say"

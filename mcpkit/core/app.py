@@ -213,7 +213,7 @@ class App:
         asked = [
             (record, start_asking(record.manager, hook, object, settings=record.settings,
                                   endpoint=running))
-            for record in self.loaded if record.must_start
+            for record in self.records if record.must_start and record.manager is not None
         ]  # fmt: skip
         end = anyio.current_time() + seconds
         claims = Claims(self.settings.http, routes)

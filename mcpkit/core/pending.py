@@ -31,6 +31,7 @@ class Pending:
         failures: How many attempts have failed.
         retry_at: When the next one may begin, by the monotonic clock.
         is_guessed: Whether an unknown name has activated it: no other one will.
+        is_eager: Whether it was imported before the server started.
     """
 
     record: PluginRecord
@@ -41,12 +42,13 @@ class Pending:
     failures: int = 0
     retry_at: float = 0.0
     is_guessed: bool = False
+    is_eager: bool = False
 
     @classmethod
     def of_loaded(cls, record: PluginRecord) -> Pending:
         """A plugin that is imported, and whose lifespan is about to be entered."""
         loaded = replace(record, status=Status.ASLEEP)  # a failure clears the record itself
-        return cls(record=record, listed=record.catalogue, loaded=loaded)
+        return cls(record=record, listed=record.catalogue, loaded=loaded, is_eager=True)
 
     @property
     def is_paused(self) -> bool:

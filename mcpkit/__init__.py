@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # each name is imported on first use: see `__getattr__`
         Completion,
         CompletionArgument,
         CompletionContext,
+        CreateMessageResult,
         EmbeddedResource,
         GetPromptResult,
         Icon,
@@ -106,6 +107,7 @@ __all__ = [
     "CompletionArgument",
     "CompletionContext",
     "Context",
+    "CreateMessageResult",
     "DeclinedElicitation",
     "Elicit",
     "ElicitationResult",
@@ -171,9 +173,9 @@ _MODULES = {
     "Sample UserMessage",
     "mcp.shared.exceptions": "MCPError",
     "mcp_types": "Annotations AudioContent CallToolResult Completion CompletionArgument "
-    "CompletionContext EmbeddedResource GetPromptResult Icon ImageContent InputRequiredResult "
-    "ModelPreferences PromptMessage PromptReference ReadResourceResult RequestParams ResourceLink "
-    "ResourceTemplateReference SamplingMessage TextContent TextResourceContents "
+    "CompletionContext CreateMessageResult EmbeddedResource GetPromptResult Icon ImageContent "
+    "InputRequiredResult ModelPreferences PromptMessage PromptReference ReadResourceResult "
+    "RequestParams ResourceLink ResourceTemplateReference SamplingMessage TextContent TextResourceContents "
     "ToolAnnotations",
     "mcpkit.core.changes": "Changes",
     "mcpkit.core.context": "Context",

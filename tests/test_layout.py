@@ -319,6 +319,7 @@ def test_the_public_names_are_these() -> None:
         "CompletionArgument",
         "CompletionContext",
         "Context",
+        "CreateMessageResult",
         "DeclinedElicitation",
         "Elicit",
         "ElicitationResult",

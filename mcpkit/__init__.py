@@ -175,8 +175,8 @@ _MODULES = {
     "mcp_types": "Annotations AudioContent CallToolResult Completion CompletionArgument "
     "CompletionContext CreateMessageResult EmbeddedResource GetPromptResult Icon ImageContent "
     "InputRequiredResult ModelPreferences PromptMessage PromptReference ReadResourceResult "
-    "RequestParams ResourceLink ResourceTemplateReference SamplingMessage TextContent TextResourceContents "
-    "ToolAnnotations",
+    "RequestParams ResourceLink ResourceTemplateReference SamplingMessage TextContent "
+    "TextResourceContents ToolAnnotations",
     "mcpkit.core.changes": "Changes",
     "mcpkit.core.context": "Context",
     "mcpkit.core.contributions": "Call CallNext Endpoint Extension Health Method Middleware "

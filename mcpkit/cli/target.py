@@ -98,6 +98,7 @@ class Target:
         limits: Limits,
     ) -> ResultT:
         from mcp.shared.exceptions import MCPError
+        from mcp_types import CONNECTION_CLOSED
 
         from mcpkit.core.errors import MCPKitError
         from mcpkit.core.groups import leaves, ungrouped
@@ -113,14 +114,17 @@ class Target:
             error = next(leaves(exc))
             if remote is not None and (refusal := remote.explain(error)) is not None:
                 raise refusal from error
-            if isinstance(exc, MCPError):
+            is_closed = isinstance(exc, MCPError) and exc.code == CONNECTION_CLOSED
+            if isinstance(exc, MCPError) and not (is_closed and self.command):
                 raise MCPKitError(exc.message) from exc
             where = remote.name if remote is not None else self.command and repr(self.command)
             if where is None:
                 raise
             raise MCPKitError(
                 f"Cannot talk to {where}: {str(error) or type(error).__name__}",
-                hint="Is it running, and is the address right?",
+                hint="Run the command by itself: it should wait for input, and print nothing"
+                if self.command
+                else "Is it running, and is the address right?",
             ) from error
 
     @asynccontextmanager

@@ -179,7 +179,12 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
         text = content.decode("utf-8-sig")
         _refuse_long_keys(text)
         values: dict[str, Any] = parse_toml(text)
-    except (ValueError, RecursionError) as exc:  # of TOML, of UTF-8 or of deep nesting
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        raise SettingsError(
+            f"{str(path)!r} is not UTF-8 in line {line}", hint=f"Save {path} as UTF-8"
+        ) from exc
+    except (ValueError, RecursionError) as exc:  # of TOML or of deep nesting
         reason = "it is nested too deeply" if isinstance(exc, RecursionError) else exc
         raise SettingsError(
             f"{str(path)!r} is not valid TOML: {reason}", hint=f"Mend {path} at that place"

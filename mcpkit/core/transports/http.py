@@ -7,6 +7,7 @@ are refused), accept no connection, close streams that stay open by nature, let 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import math
 import socket
@@ -221,9 +222,12 @@ def bind(settings: HttpSettings) -> Iterator[socket.socket]:
             listener.bind(address)
             listener.listen(2048)
         except OSError as exc:
+            is_elsewhere = exc.errno == errno.EADDRNOTAVAIL
             raise ServeError(
                 f"Cannot listen on {settings.host}:{settings.port}: {exc.strerror}",
-                hint="Stop what listens there, or choose another port: --port 8001",
+                hint="This machine has no such address: change http.host"
+                if is_elsewhere
+                else "Stop what listens there, or choose another port: --port 8001",
             ) from exc
         listener.setblocking(False)
         yield listener

@@ -256,7 +256,7 @@ def test_a_file_that_is_too_large_is_refused(read: Read, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"toml": b"name = '\xe9'"}, "is not valid TOML"),
+        ({"toml": b"name = '\xe9'"}, "is not UTF-8 in line 1"),
         ({"toml": "a = " + "[" * 5000}, "nested too deeply"),
         ({"toml": "a = " + "{b = " * 5000}, "nested too deeply"),
         ({"toml": "[a]\n" + f"{'b.' * 20}c = {{ {'d.' * 20}e = {{ {'f.' * 25}g = 1 }} }}"}, "deep"),

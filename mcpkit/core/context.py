@@ -19,6 +19,7 @@ from mcp.server.elicitation import ElicitationResult
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver.context import Context as SDKContext
 from mcp.server.subscriptions import SubscriptionBus
+from mcp.shared.exceptions import NoBackChannelError
 from pydantic import AnyUrl, BaseModel
 from typing_extensions import TypeVar
 
@@ -152,13 +153,13 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
         declared = self.client_capabilities
         if declared is None or declared.elicitation is None:
             raise ToolError(f"The client cannot ask its user: {message}")
-        if not self.request_context.session.can_send_request:
+        try:
+            return await super().elicit(message, schema)
+        except NoBackChannelError as exc:
             raise ToolError(
                 f"The user cannot be asked in the middle of this call ({message!r}): that needs "
                 "a session of protocol 2025-11-25 or a task"
-            )
-        try:
-            return await super().elicit(message, schema)
+            ) from exc
         except ValueError as exc:
             raise ToolError(f"The answer to {message!r} does not fit what was asked") from exc
 

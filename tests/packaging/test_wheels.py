@@ -114,7 +114,7 @@ def test_a_new_plugin_passes_its_own_checks_and_is_discovered(
     assert plugin["status"] == "loaded"
     assert plugin["components"] == {
         "tools": ["bird_song_greet"],
-        "resources": ["bird_song://salutation"],
+        "resources": ["bird-song://salutation"],
         "prompts": ["bird_song_welcome"],
     }
     assert "4 passed" in passed

@@ -41,7 +41,7 @@ async def test_an_empty_name_tells_the_model_what_to_do() -> None:
 
 async def test_the_salutation_is_a_resource() -> None:
     async with connect(**PLUGIN) as client:
-        result = await client.read_resource(f"{NAME}://salutation")
+        result = await client.read_resource("{{ cookiecutter.__scheme }}://salutation")
 
     assert isinstance(result.contents[0], TextResourceContents)
     assert result.contents[0].text == "Hello"

@@ -79,10 +79,13 @@ def test_a_value_is_shown_as_json_unless_nothing_is_known_of_it(value: Any, show
     assert mask(value) == shown
 
 
-def test_a_secret_hides_texts_at_any_depth() -> None:
+def test_a_secret_hides_texts_and_numbers_at_any_depth() -> None:
     value = {"a": ["x", {"b": "y", "n": 1}], "model": Open()}
 
-    assert mask(value, secret=True) == {"a": [MASK, {"b": MASK, "n": 1}], "model": {"word": MASK}}
+    assert mask(value, secret=True) == {
+        "a": [MASK, {"b": MASK, "n": MASK}],
+        "model": {"word": MASK},
+    }
 
 
 def test_names_make_secrets_where_they_are_asked_to() -> None:

@@ -122,7 +122,7 @@ def _parts(schema: Schema) -> list[Schema]:
 
 
 def _items(schema: Schema, root: Schema) -> Schema:
-    """What stands in the list that a schema takes."""
+    """The schema of the items of a list."""
     for part in (schema, *(resolved(part, root) for part in _parts(schema))):
         if part.get("type") == "array":
             return resolved(part.get("items", {}), root)
@@ -140,7 +140,7 @@ _JSON_TYPES: Mapping[type, str] = {
 
 
 def _is_json(text: str, kinds: set[str]) -> bool:
-    """Whether the text reads as one of the JSON types other than string."""
+    """Tell whether the text reads as one of the JSON types other than string."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

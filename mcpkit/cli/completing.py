@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # importing the core costs: the shell waits
 Items = list[CompletionItem[str]]
 
 _SAFE = re.compile(r"[\w:/.+=,~@%-]+", re.ASCII)
-"""What a shell takes as it is. Other names are not completed: they would have to be quoted."""
+"""Names that a shell takes as they are. Others are not completed: they would need quotes."""
 
 _PROTOCOL = re.compile(r"_MCPKIT_COMPLETE|COMP_[A-Z]+")
 """Environment variables of the completion itself."""
@@ -125,7 +125,7 @@ def _values(schema: Mapping[str, Any]) -> list[str]:
 
 
 def _definition(context: click.Context, kind: ComponentKind) -> Mapping[str, Any]:
-    """What lists show of the tool or prompt that the command line names."""
+    """The list entry of the tool or prompt that the command line names."""
     # An option that still lacks its value ends click's parsing: what came before stands in `args`.
     name = context.params.get("tool" if kind == "tool" else "name") or "".join(context.args[:1])
     inventory = _inventory(context)

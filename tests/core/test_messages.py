@@ -3,7 +3,7 @@
 import pytest
 from mcp.shared.message import SessionMessage
 
-from mcpkit.core.transports.messages import read_message
+from mcpkit.core.transports.messages import MOST_VALUES, read_message
 
 DEEP = '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":' + "[" * 300 + "]" * 300 + "}}"
 
@@ -58,3 +58,28 @@ def test_messages_are_read(extra: str) -> None:
 )
 def test_ids_and_progress_tokens_at_the_limit_are_taken(text: str) -> None:
     assert isinstance(read_message(text), SessionMessage)
+
+
+MESSAGE = '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":%s}}'
+OWN = 6
+"""Separators of values in `MESSAGE`, and the bracket of a list."""
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [("1", 1), ("[]", 2), ("{}", 2), ('"a"', 1), (r'"\"[\\"', 1)],
+    ids=["numbers", "lists", "objects", "texts", "escapes"],
+)
+def test_a_message_holds_a_limited_number_of_values(value: str, count: int) -> None:
+    most = (MOST_VALUES - OWN) // count
+    assert isinstance(read_message(MESSAGE % f"[{','.join([value] * most)}]"), SessionMessage)
+    refused = read_message(MESSAGE % f"[{','.join([value] * (most + 2))}]")
+    assert not isinstance(refused, SessionMessage)
+    assert refused.error.message == "Invalid request: it holds more than 250,000 values"
+
+
+@pytest.mark.parametrize("part", ["1,", "[", r"\",", r"\\,", "{é"])
+def test_what_text_says_is_no_value(part: str) -> None:
+    text = MESSAGE % f'"{part * MOST_VALUES}"'
+    assert isinstance(read_message(text), SessionMessage)
+    assert isinstance(read_message(text.encode()), SessionMessage)

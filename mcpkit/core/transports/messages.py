@@ -34,6 +34,12 @@ LONGEST_ID = 256
 LARGEST_ID: int = 10**LONGEST_ID
 """The first number with more digits."""
 
+MOST_VALUES = 250_000
+"""Values that a message may hold: each takes a hundred times the memory and time of its bytes."""
+
+_UNSTRUCTURED = bytes(set(range(256)) - set(b'"[{:,'))
+"""Bytes that neither begin nor separate values."""
+
 BUSY_WAIT = 1
 """Seconds after which a client with too many requests in flight may send the next one."""
 
@@ -45,6 +51,9 @@ def read_message(text: str | bytes) -> SessionMessage | types.JSONRPCError:
         The message; or, if it is none, the error to answer it with, under its id when that can be
         read.
     """
+    if _has_too_many(text):
+        limit = f"{MOST_VALUES:,} values"
+        return failure(types.INVALID_REQUEST, f"Invalid request: it holds more than {limit}")
     try:
         value = pydantic_core.from_json(text, allow_inf_nan=False)
     except ValueError:
@@ -153,6 +162,24 @@ def taken(request_id: types.RequestId) -> types.JSONRPCError:
     """Refuse a request whose id another one has that is in flight."""
     text = "Invalid request: another one with this id is not answered yet"
     return failure(types.INVALID_REQUEST, text, request_id)
+
+
+def _has_too_many(text: str | bytes) -> bool:
+    """Whether a text holds too many values; told from its punctuation, without parsing it."""
+    if len(text) <= MOST_VALUES:
+        return False
+    data = text.encode(errors="replace") if isinstance(text, str) else text
+    return _separators(data) > MOST_VALUES and _separators(_structure(data)) > MOST_VALUES
+
+
+def _structure(data: bytes) -> bytes:
+    """JSON without its strings; of the rest, what begins or separates values."""
+    quoted = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _UNSTRUCTURED)
+    return b"".join(quoted.replace(b'""', b"").split(b'"')[::2])
+
+
+def _separators(data: bytes) -> int:
+    return sum(map(data.count, (b",", b"[", b"{")))
 
 
 def _unreadable(text: str | bytes) -> types.JSONRPCError:

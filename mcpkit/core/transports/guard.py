@@ -76,7 +76,11 @@ class Guard:
         """Let in whoever has an API key, if one is needed."""
         if self._keys is not None:
             fields = dict(scope["headers"])
-            given = _credential(fields)
+            given = _bearer(fields) or _named(fields)
+            if _named(fields) not in {b"", given}:
+                problem = "Authorization and X-API-Key hold different keys"
+                await refuse(400, problem, "Send one of them")(scope, receive, send)
+                return
             user = self._keys.user_of(given)
             if user is not None:
                 # The SDK binds each session to the user that opened it.
@@ -129,8 +133,10 @@ def _refuse_unknown(scope: Scope, given: bytes) -> Response:
     return response
 
 
-def _credential(fields: Mapping[bytes, bytes]) -> bytes:
+def _bearer(fields: Mapping[bytes, bytes]) -> bytes:
     scheme, _, value = fields.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer":
-        return value.strip()
+    return value.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _named(fields: Mapping[bytes, bytes]) -> bytes:
     return fields.get(b"x-api-key", b"")

@@ -23,11 +23,15 @@ class Port:
         self.app = Shares(self._answer, HttpSettings(**http), most)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.disconnect":
+            return
         await self.may_answer.wait()
         await PlainTextResponse("answered")(scope, receive, send)
 
-    async def ask(self, key: str, statuses: list[int], path: str = "/mcp") -> None:
-        """Ask with an API key, and note the status."""
+    async def ask(self, key: str, statuses: list[int], path: str = "/mcp", size: int = 0) -> None:
+        """Ask with an API key and a body that comes in two parts, and note the status."""
         user = AuthenticatedUser(AccessToken(token=key, client_id=key, scopes=[]))
         scope = {"type": "http", "method": "POST", "path": path, "headers": [], "user": user}
 
@@ -35,8 +39,10 @@ class Port:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
 
+        parts = [b"x" * (size // 2), b"x" * (size - size // 2)]
+
         async def receive() -> Message:
-            return {"type": "http.request"}
+            return {"type": "http.request", "body": parts.pop(), "more_body": bool(parts)}
 
         await self.app(scope, receive, send)
 
@@ -75,3 +81,24 @@ async def test_a_client_whose_requests_are_answered_may_ask_again() -> None:
     many, _ = await port.crowd(2)
 
     assert many == [200, 200]
+
+
+async def test_bodies_of_requests_in_flight_have_a_limit_for_each_client() -> None:
+    port = Port(max_requests_size_per_client=1024)
+    alone: list[int] = []
+    many: list[int] = []
+    other: list[int] = []
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(port.ask, "alone", alone, "/mcp", 5000)
+            for size in (1000, 24, 1, 0):
+                tasks.start_soon(port.ask, "many", many, "/mcp", size)
+                await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(port.ask, "other", other, "/mcp", 1024)
+            await anyio.wait_all_tasks_blocked()
+            assert many == [429]
+            port.may_answer.set()
+    await port.ask("many", many, size=1024)
+
+    assert (alone, many, other) == ([200], [429, 200, 200, 200, 200], [200])

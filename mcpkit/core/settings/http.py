@@ -88,7 +88,8 @@ class HttpSettings(Section):
     max_requests_size_per_client: int = Field(
         64 * MIB,
         ge=1024,
-        description="Most bytes of these requests; more are refused, unless it is the only one",
+        description="Most bytes of all requests of one client in flight; more are refused, "
+        "unless it is the only one",
     )
     max_header_size: int = Field(
         64 * 1024, ge=1024, description="Largest header of a request with its URL, in bytes"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,6 +56,8 @@ class Gate:
     """Counts requests in flight, and lets no new work in once it is closed."""
 
     def __init__(self) -> None:
+        self.last_answer = -math.inf
+        """When a request was answered, or a task ended, last; seconds of `time.monotonic`."""
         self._requests: dict[int, ServerRequestContext[Any, Any]] = {}
         self._held = 0
         self._closed = anyio.Event()
@@ -103,7 +107,7 @@ class Gate:
             return await call_next(ctx)
         finally:
             del self._requests[id(ctx)]
-            self._settle()
+            self._end()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -113,7 +117,11 @@ class Gate:
             yield
         finally:
             self._held -= 1
-            self._settle()
+            self._end()
+
+    def _end(self) -> None:
+        self.last_answer = time.monotonic()
+        self._settle()
 
     def _settle(self) -> None:
         if self._closed.is_set() and not self.in_flight:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,7 @@ class Running:
         await self.gate.closed()
         with anyio.move_on_after(self.settings.lifespan.grace_period):
             await unanswered.wait()
-        await anyio.sleep(LINGER)
+        await self._linger()
         connection.cancel()
 
     async def stopping(self) -> None:
@@ -95,8 +96,11 @@ class Running:
         await self.gate.closed()
         with anyio.move_on_after(self.settings.lifespan.grace_period):
             await self.gate.idle()
-        await anyio.sleep(LINGER)
+        await self._linger()
         self.listen.close()
+
+    async def _linger(self) -> None:
+        await anyio.sleep(max(0.0, self.gate.last_answer + LINGER - time.monotonic()))
 
     def stop(self) -> None:
         """Ask the whole server to stop, as SIGTERM does."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -34,17 +34,25 @@ async def opened(settings: SearchSettings) -> AsyncIterator[State]:
     backend = choose(settings)
     if settings.missing_for_web is not None:
         logger.warning("Web search is off: %s", lacks(settings))
-    limits = WebLimits(
+    async with AsyncExitStack() as stack:
+        web = None
+        if backend is not None:
+            # Only where it is used: a client reads all certificates that the machine trusts.
+            connections = httpx2.Limits(max_connections=CONNECTIONS)
+            client = httpx2.AsyncClient(timeout=settings.timeout, limits=connections)
+            http = await stack.enter_async_context(client)
+            web = WebSearch(backend, http, _limits(settings))
+        group = await stack.enter_async_context(anyio.create_task_group())
+        if library is not None:
+            group.start_soon(library.serve)
+        yield State(library, web)
+        group.cancel_scope.cancel()
+
+
+def _limits(settings: SearchSettings) -> WebLimits:
+    return WebLimits(
         seconds=settings.timeout, max_bytes=settings.max_response_bytes, retries=settings.retries
     )
-    connections = httpx2.Limits(max_connections=CONNECTIONS)
-    async with httpx2.AsyncClient(timeout=settings.timeout, limits=connections) as http:
-        web = None if backend is None else WebSearch(backend, http, limits)
-        async with anyio.create_task_group() as group:
-            if library is not None:
-                group.start_soon(library.serve)
-            yield State(library, web)
-            group.cancel_scope.cancel()
 
 
 def lacks(settings: SearchSettings) -> str:

@@ -20,7 +20,7 @@ from mcpkit.cli.main import cli
 from mcpkit.core.hooks import hook_names
 from mcpkit.core.settings import PluginSection, Settings
 from mcpkit.testing import connect
-from tests.conftest import ROOT, Run
+from tests.conftest import BUNDLED, ROOT, Run
 
 README = (ROOT / "README.md").read_text("utf-8")
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -295,7 +295,7 @@ def test_commands_of_the_readme_run(
         monkeypatch.setenv(variable, str(tmp_path / variable))
     if line.endswith(" trust"):
         (tmp_path / "mcpkit.toml").touch()
-    result = run(*shlex.split(line)[1:])
+    result = run(*shlex.split(line)[1:], env=BUNDLED)
 
     assert result.returncode == 0, result.stderr
 

@@ -128,7 +128,7 @@ def test_the_typescript_sdk_holds_the_whole_conversation(
 
 def check_answers(said: Mapping[str, Any]) -> None:
     """Check what the server said when it was asked well."""
-    assert {"conversation_echo", "timeutil_now"} <= set(said["tools"])
+    assert {"conversation_echo", "conversation_wait"} <= set(said["tools"])
     assert said["echo"]["structuredContent"] == {"result": "Hei 👋\n"}
     assert json.loads(said["person"][0]["text"]) == {"name": "Kari"}
     assert said["prompt"][0]["content"]["text"] == "Let us discuss snow"
@@ -183,7 +183,7 @@ def test_the_inspector_gets_answers(inspector: Inspector) -> None:
     discuss = ("--prompt-name", "conversation_discuss", "--prompt-args", "subject=snow")
     prompt = inspector.ask("prompts/get", *discuss)
 
-    assert {"conversation_echo", "timeutil_now"} <= {tool["name"] for tool in listed["tools"]}
+    assert {"conversation_echo", "conversation_wait"} <= {tool["name"] for tool in listed["tools"]}
     assert echoed["structuredContent"] == {"result": "Hei 👋"}
     assert json.loads(read["contents"][0]["text"]) == {"name": "Kari"}
     assert prompt["messages"][0]["content"]["text"] == "Let us discuss snow"

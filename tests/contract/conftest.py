@@ -16,7 +16,7 @@ import websockets
 from mcp.client.sse import sse_client
 from mcp.shared.message import SessionMessage
 
-from tests.conftest import START, ServerProcess, environment, install, start_server
+from tests.conftest import BUNDLED, START, ServerProcess, environment, install, start_server
 
 PREAMBLE = """
     import logging, os, subprocess, sys, threading, time
@@ -93,7 +93,7 @@ def network(
     for name in ("streamable-http", "sse", "websocket"):
         arguments += ["--transport", name]
     folder = tmp_path_factory.mktemp("network")
-    server = start_server(tuple(arguments), environment(test_plugins), folder)
+    server = start_server(tuple(arguments), environment(test_plugins, BUNDLED), folder)
     try:
         yield server
     finally:
@@ -145,7 +145,7 @@ def connect_to(transport: str, served: ServerProcess, plugins: Path, arguments: 
     if transport == "stdio":
         command = ["-m", "mcpkit", "serve", "--log-level", "warning", *arguments]
         return mcp.StdioServerParameters(
-            command=sys.executable, args=command, env=environment(plugins)
+            command=sys.executable, args=command, env=environment(plugins, BUNDLED)
         )
     url = served.url(transport)
     if transport == "sse":

@@ -13,7 +13,7 @@ import httpx2
 import mcp
 import pytest
 
-from tests.conftest import ROOT, Run, Serve
+from tests.conftest import BUNDLED, ROOT, Run, Serve
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
@@ -68,7 +68,11 @@ def env(tmp_path: Path, test_plugins: Path) -> dict[str, str]:
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 9.1\n", "utf-8"
         )
         (info / "entry_points.txt").write_text(f"[mcpkit.plugins]\n{name} = {target}\n", "utf-8")
-    return {"PYTHONPATH": os.pathsep.join((str(site), str(test_plugins)))}
+    allowed = ",".join((BUNDLED["MCPKIT_PLUGINS_ALLOW"], *BAD))
+    return {
+        "PYTHONPATH": os.pathsep.join((str(site), str(test_plugins))),
+        "MCPKIT_PLUGINS_ALLOW": allowed,
+    }
 
 
 @pytest.fixture

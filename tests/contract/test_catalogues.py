@@ -85,6 +85,7 @@ class Site:
         self.folder = folder / "site"
         self.cache = folder / "cache"
         self.journal = folder / "journal.txt"
+        self.names: list[str] = []
         self.folder.mkdir()
         for name in ("one", "two"):
             self.install(name)
@@ -92,6 +93,7 @@ class Site:
     def install(self, name: str, version: str = "1.0", more: str = "") -> None:
         """Install a plugin as pip does: a module, metadata, and a record of the files."""
         self.change(name, more)
+        self.names = sorted({*self.names, name})
         info = self.folder / f"mcpkit_plugin_{name}.dist-info"
         info.mkdir(exist_ok=True)
         head = f"Metadata-Version: 2.1\nName: mcpkit-plugin-{name}\nVersion: {version}\n"
@@ -113,12 +115,18 @@ class Site:
             "XDG_CACHE_HOME": str(self.cache),
             "JOURNAL": str(self.journal),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "MCPKIT_PLUGINS_ALLOW": ",".join(self.names),
         }
 
     @property
     def files(self) -> list[Path]:
         """The catalogues that were written."""
         return sorted((self.cache / "mcpkit" / "catalogues").glob("*/*.json"))
+
+    def file(self, name: str) -> Path:
+        """The one catalogue of a plugin."""
+        (found,) = (path for path in self.files if path.parent.name.startswith(f"{name}-"))
+        return found
 
     def noted(self) -> list[str]:
         """What has happened since this was asked last."""
@@ -138,10 +146,7 @@ def start(serve: Serve, site: Site) -> Callable[..., Any]:
     """Start a server of these plugins alone."""
 
     def start_one(*arguments: str) -> Any:
-        allowed = 'plugins_allow=["one","two"]'
-        return serve(
-            "-t", "streamable-http", "--port", "0", "--set", allowed, *arguments, env=site.env
-        )
+        return serve("-t", "streamable-http", "--port", "0", *arguments, env=site.env)
 
     return start_one
 
@@ -157,20 +162,22 @@ async def listed(client: mcp.Client) -> Any:
     return [result.model_dump() for result in results], client.instructions
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_second_start_lists_the_same_and_imports_nothing(
-    start: Any, site: Site, mode: Any
-) -> None:
+async def all_listed(url: str) -> list[Any]:
+    """What clients of both eras can list, and what the server can do for them."""
+    found = []
+    for mode in ("auto", "legacy"):
+        async with mcp.Client(url, mode=mode) as client:  # type: ignore[arg-type]
+            found += [await listed(client), client.server_capabilities]
+    return found
+
+
+async def test_a_second_start_lists_the_same_and_imports_nothing(start: Any, site: Site) -> None:
     first = start()
-    async with mcp.Client(first.url(), mode=mode) as client:
-        before = await listed(client)
-        capabilities = client.server_capabilities
+    before = await all_listed(first.url())
     first.stop()
     assert site.noted()[:2] == ["import one", "import two"]
     second = start()
-    async with mcp.Client(second.url(), mode=mode) as client:
-        after = await listed(client)
-        assert client.server_capabilities == capabilities
+    after = await all_listed(second.url())
     async with httpx2.AsyncClient() as http:
         ready = (await http.get(second.url().replace("/mcp", "/readyz"))).json()
     second.stop()
@@ -215,131 +222,145 @@ def raw_lists(url: str, version: str) -> list[str]:
     return pages
 
 
-@pytest.mark.parametrize("size", ["100", "3"])
 async def test_lists_are_the_same_to_the_byte_from_catalogues_and_from_plugins(
-    start: Any, site: Site, size: str
+    start: Any, site: Site
 ) -> None:
     versions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
     found = []
     for mode in ("eager=true", "eager=false", "eager=false"):  # the second one writes, or reads
-        server = start("--set", mode, "--set", f"lists.page_size={size}")
+        server = start("--set", mode, "--set", "lists.page_size=3")
         found.append({version: raw_lists(server.url(), version) for version in versions})
         server.stop()
         imported = site.noted() != []
 
     assert found[0] == found[1] == found[2]
     assert not imported
-    assert all(len(pages) == (4 if size == "100" else 5) for pages in found[0].values())
+    assert all(len(pages) == 5 for pages in found[0].values())
 
 
-async def use(client: mcp.Client, what: str) -> Any:
-    """Ask plugin one for something, in one of the ways that wake it."""
-    match what:
+async def use(client: mcp.Client, plugin: str) -> Any:
+    """Ask a plugin for something, in the way that has its name."""
+    match plugin:
         case "tool":
-            return (await client.call_tool("one_grow", {"by": 2})).structured_content
+            return (await client.call_tool("tool_grow", {"by": 2})).structured_content
         case "resource":
-            return (await client.read_resource("one://all")).contents[0].text  # type: ignore[union-attr]
+            return (await client.read_resource("resource://all")).contents[0].text  # type: ignore[union-attr]
         case "template":
-            return (await client.read_resource("one://things/x")).contents[0].text  # type: ignore[union-attr]
+            return (await client.read_resource("template://things/x")).contents[0].text  # type: ignore[union-attr]
         case "prompt":
-            return (await client.get_prompt("one_ask", {"what": "x"})).messages[0].content.text  # type: ignore[union-attr]
-        case "prompt completion":
-            ref: Any = types.PromptReference(name="one_ask")
+            return (await client.get_prompt("prompt_ask", {"what": "x"})).messages[0].content.text  # type: ignore[union-attr]
+        case "argument":
+            ref: Any = types.PromptReference(name="argument_ask")
             return (await client.complete(ref, {"name": "what", "value": "x"})).completion.values
-    ref = types.ResourceTemplateReference(uri="one://things/{thing}")
+    ref = types.ResourceTemplateReference(uri="variable://things/{thing}")
     return (await client.complete(ref, {"name": "thing", "value": "x"})).completion.values
 
 
-@pytest.mark.parametrize(
-    ("what", "answer"),
-    [
-        ("tool", {"result": 5}),
-        ("resource", "all"),
-        ("template", "x"),
-        ("prompt", "x"),
-        ("prompt completion", ["x!"]),
-        ("template completion", ["x!"]),
-    ],
-)
-async def test_the_first_use_wakes_one_plugin_once(
-    start: Any, site: Site, what: str, answer: Any
-) -> None:
-    start("--set", "plugins.one.size=3").url()
+async def test_the_first_use_wakes_one_plugin_once(start: Any, site: Site) -> None:
+    expected = {
+        "tool": {"result": 5},
+        "resource": "all",
+        "template": "x",
+        "prompt": "x",
+        "argument": ["x!"],
+        "variable": ["x!"],
+    }
+    for name in expected:
+        site.install(name)
+    options = ("--set", "plugins.tool.size=3")
+    start(*options).url()
     site.noted()
-    server = start("--set", "plugins.one.size=3")
-    answers: list[Any] = []
+    server = start(*options)
+    answers: dict[str, list[Any]] = {name: [] for name in expected}
+    noted = {}
 
     async with mcp.Client(server.url()) as client:
 
-        async def ask() -> None:
-            answers.append(await use(client, what))
+        async def ask(name: str) -> None:
+            answers[name].append(await use(client, name))
 
-        async with anyio.create_task_group() as tasks:
-            for _ in range(8):
-                tasks.start_soon(ask)
-    noted = site.noted()
+        for name in expected:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(8):
+                    tasks.start_soon(ask, name)
+            noted[name] = site.noted()
     assert server.stop() == 0
 
-    assert answers == [answer] * 8
-    assert noted == ["import one", "open one"]
-    assert site.noted() == ["close one"]
+    assert answers == {name: [answer] * 8 for name, answer in expected.items()}
+    assert noted == {name: [f"import {name}", f"open {name}"] for name in expected}
+    assert sorted(site.noted()) == sorted(f"close {name}" for name in expected)
 
 
-async def test_what_has_changed_is_read_anew(start: Any, site: Site) -> None:
-    def once(*arguments: str) -> list[str]:
-        server = start(*arguments)
-        server.url()
-        server.stop()
+async def test_what_has_changed_is_read_anew(site: Site, run: Run) -> None:
+    def imported(*arguments: str) -> list[str]:
+        assert run("tools", "list", *arguments, env=site.env).returncode == 0
         return [line for line in site.noted() if line.startswith("import")]
 
     both = ["import one", "import two"]
-    assert once() == both
-    assert once() == []
-    assert once("--set", "plugins.one.size=2") == ["import one"]
+    assert imported() == both
+    assert imported() == []
+    assert imported("--set", "plugins.one.size=2") == ["import one"]
     site.install("two", "1.1")
-    assert once() == ["import two"]
+    assert imported() == ["import two"]
     site.install("two", "1.1", "\nnote('anew')\n")
-    assert once() == ["import two"]
-    assert once("--eager") == both
-    assert once("--set", "eager=true") == both
-    assert once("--strict") == both
+    assert imported() == ["import two"]
+    assert imported("--eager") == both
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda path: path.write_text("{", "utf-8"),
-        lambda path: path.write_text("[" * 100_000, "utf-8"),
-        lambda path: path.write_bytes(b"\xff\x00"),
-        lambda path: (
-            path.write_text(path.read_text("utf-8").replace("Grow.", ""), "utf-8")
-            or path.chmod(0o666)
-        ),
-        lambda path: path.write_text(
-            json.dumps({**json.loads(path.read_text("utf-8")), "key": "x"}), "utf-8"
-        ),
-        lambda path: path.write_text(
-            path.read_text("utf-8").replace('"inputSchema"', '"inputScheme"'), "utf-8"
-        ),
-        lambda path: path.write_text(path.read_text("utf-8").replace("one_grow", "o ne"), "utf-8"),
-        lambda path: path.unlink() or os.mkfifo(path),
-        lambda path: (
-            path.rename(path.with_suffix(".aside")) and path.symlink_to(path.with_suffix(".aside"))
-        ),
-    ],
-)
-async def test_a_spoilt_catalogue_is_not_believed(start: Any, site: Site, spoil: Any) -> None:
+@pytest.mark.parametrize("options", [["--eager"], ["--set", "eager=true"], ["--strict"]])
+def test_an_eager_or_strict_server_imports_all(site: Site, run: Run, options: list[str]) -> None:
+    run("tools", "list", env=site.env)
+    site.noted()
+
+    assert run("serve", *options, env=site.env).returncode == 0
+    assert site.noted()[:2] == ["import one", "import two"]
+
+
+def aside(path: Path) -> None:
+    """Leave a link in place of a file."""
+    path.rename(path.with_suffix(".aside"))
+    path.symlink_to(path.with_suffix(".aside"))
+
+
+def replaced(old: str, new: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+
+SPOILS: dict[str, Callable[[Path], object]] = {
+    "short": lambda path: path.write_text("{", "utf-8"),
+    "deep": lambda path: path.write_text("[" * 100_000, "utf-8"),
+    "binary": lambda path: path.write_bytes(b"\xff\x00"),
+    "shared": lambda path: (replaced("Grow.", "")(path), path.chmod(0o666)),
+    "foreign": lambda path: path.write_text(
+        json.dumps({**json.loads(path.read_text("utf-8")), "key": "x"}), "utf-8"
+    ),
+    "unknown": replaced('"inputSchema"', '"inputScheme"'),
+    "illegal": replaced("illegal_grow", "o ne"),
+    "pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "link": aside,
+}
+"""Ways to spoil a file, by the name of the plugin of which it is."""
+
+
+async def test_a_spoilt_catalogue_is_not_believed(start: Any, site: Site) -> None:
+    for name in SPOILS:
+        site.install(name)
     start().url()
     site.noted()
-    spoil(next(path for path in site.files if path.parent.name.startswith("one-")))
+    for name, spoil in SPOILS.items():
+        spoil(site.file(name))
     server = start()
     async with mcp.Client(server.url()) as client:
         tools = [tool.name for tool in (await client.list_tools()).tools]
-        grown = await client.call_tool("one_grow", {"by": 1})
+        grown = {
+            name: (await client.call_tool(f"{name}_grow", {"by": 1})).structured_content
+            for name in SPOILS
+        }
 
-    assert tools == ["one_grow", "one_work", "two_grow", "two_work"]
-    assert grown.structured_content == {"result": 2}
-    assert "import two" not in site.noted()
+    assert tools == [f"{name}_{tool}" for name in site.names for tool in ("grow", "work")]
+    assert grown == {name: {"result": 2} for name in SPOILS}
+    imported = {line.removeprefix("import ") for line in site.noted() if "import" in line}
+    assert imported == {*SPOILS}
 
 
 async def test_a_catalogue_folder_that_others_can_write_is_not_used(start: Any, site: Site) -> None:
@@ -372,36 +393,44 @@ async def test_an_import_that_disagrees_mends_the_lists(start: Any, site: Site) 
     server.wait_for("offers something else than its catalogue said")
 
 
-@pytest.mark.parametrize(
-    ("more", "said", "listed"),
-    [
-        ("raise RuntimeError('gone')\n", "RuntimeError: gone", True),
-        ("raise SystemExit(3)\n", "sys.exit", True),
-        ("plugin._lifespan = lambda settings: 1 / 0\n", "ZeroDivisionError", True),
-        ("@plugin.hookimpl\ndef mcpkit_middleware():\n    return [print]\n", "the start", False),
-    ],
-)
-async def test_a_plugin_that_cannot_start_costs_itself_alone(
-    start: Any, site: Site, more: str, said: str, listed: bool
-) -> None:
+FAILURES = {
+    "raising": ("raise RuntimeError('gone')\n", "RuntimeError: gone", True),
+    "exiting": ("raise SystemExit(3)\n", "sys.exit", True),
+    "broken": ("plugin._lifespan = lambda settings: 1 / 0\n", "ZeroDivisionError", True),
+    "between": (
+        "@plugin.hookimpl\ndef mcpkit_middleware():\n    return [print]\n",
+        "the start",
+        False,
+    ),
+}
+"""What a plugin has come to hold, what is said of it, and whether it is still listed."""
+
+
+async def test_a_plugin_that_cannot_start_costs_itself_alone(start: Any, site: Site) -> None:
+    for name in FAILURES:
+        site.install(name)
     start().url()
-    site.change("one", more)
+    for name, (more, _, _) in FAILURES.items():
+        site.change(name, more)
     server = start()
-    again = "'one' could not be started; it is tried again in . s" if listed else "Unknown tool"
     async with mcp.Client(server.url()) as client:
-        with pytest.raises(MCPError, match="'one' could not be started"):
-            await client.call_tool("one_grow", {"by": 1})
-        with pytest.raises(MCPError, match=again):
-            await client.call_tool("one_grow", {"by": 1})
+        for name, (_, _, listed) in FAILURES.items():
+            with pytest.raises(MCPError, match=f"{name!r} could not be started"):
+                await client.call_tool(f"{name}_grow", {"by": 1})
+            again = f"{name!r} could not be started; it is tried again in . s"
+            with pytest.raises(MCPError, match=again if listed else "Unknown tool"):
+                await client.call_tool(f"{name}_grow", {"by": 1})
         other = await client.call_tool("two_grow", {"by": 1})
         tools = [tool.name for tool in (await client.list_tools()).tools]
     async with httpx2.AsyncClient() as http:
         ready = (await http.get(server.url().replace("/mcp", "/readyz"))).json()
 
     assert other.structured_content == {"result": 2}
-    assert tools == [*(["one_grow", "one_work"] if listed else []), "two_grow", "two_work"]
-    assert ready["plugins"]["one"]["status"] == "failed"
-    server.wait_for(said)
+    listed_names = [name for name in site.names if name != "between"]
+    assert tools == [f"{name}_{tool}" for name in listed_names for tool in ("grow", "work")]
+    for name, (_, said, _) in FAILURES.items():
+        assert ready["plugins"][name]["status"] == "failed"
+        server.wait_for(f"{name}.*{said}")
 
 
 async def test_catalogues_are_listed_and_cleared(start: Any, site: Site, run: Run) -> None:

@@ -296,7 +296,7 @@ def test_streams_that_the_host_closed_are_empty(
 
 
 def test_a_command_without_streams_has_nowhere_to_print(test_plugins: Path, tmp_path: Path) -> None:
-    command = f"exec {sys.executable} -m mcpkit tools list --json 2>log <&- >&-"
+    command = f"exec {sys.executable} -m mcpkit tools list --json --eager 2>log <&- >&-"
 
     done = subprocess.run(
         ["sh", "-c", command],

@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import websockets
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.conftest import Run, Serve
+from tests.conftest import Run, Serve, ServerProcess, environment, start_server
 from tests.contract.conftest import websocket_client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
 KEY = "correct-horse-battery-staple"
+OTHER = "another-key-of-good-length"
 ALL = ("-t", "streamable-http", "-t", "sse", "-t", "websocket", "--port", "0")
 
 INITIALIZE = {
@@ -43,8 +45,17 @@ async def post(url: str, headers: dict[str, str] | None = None, body: Any = INIT
         return await http.post(url, content=content, headers=merged)
 
 
-async def test_foreign_hosts_and_origins_are_refused_with_a_hint(serve: Serve) -> None:
-    url = serve(*ALL).url()
+@pytest.fixture(scope="module")
+def keyed(test_plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that wants a key."""
+    keys = {"MCPKIT_AUTH__API_KEYS__ALICE": KEY, "MCPKIT_AUTH__API_KEYS__BOB": OTHER}
+    server = start_server(ALL, environment(test_plugins, keys), tmp_path_factory.mktemp("keyed"))
+    yield server
+    server.close()
+
+
+async def test_foreign_hosts_and_origins_are_refused_with_a_hint(network: ServerProcess) -> None:
+    url = network.url()
 
     good = await post(url, {"Origin": "http://localhost:3000"})
     host = await post(url, {"Host": "evil.example"})
@@ -57,9 +68,8 @@ async def test_foreign_hosts_and_origins_are_refused_with_a_hint(serve: Serve) -
     assert opaque.status_code == 403
 
 
-async def test_websocket_handshakes_are_checked_alike(serve: Serve) -> None:
-    server = serve(*ALL, env={"MCPKIT_AUTH__API_KEYS": KEY})
-    url = server.url("websocket")
+async def test_websocket_handshakes_are_checked_alike(keyed: ServerProcess) -> None:
+    url = keyed.url("websocket")
     key = {"X-API-Key": KEY}
 
     async def refused(**options: Any) -> int:
@@ -75,9 +85,8 @@ async def test_websocket_handshakes_are_checked_alike(serve: Serve) -> None:
     assert await refused(additional_headers=key, subprotocols=["other"]) == 403
 
 
-async def test_probes_need_neither_host_nor_key(serve: Serve) -> None:
-    server = serve(*ALL, env={"MCPKIT_AUTH__API_KEYS": KEY})
-    base = server.url().removesuffix("/mcp")
+async def test_probes_need_neither_host_nor_key(keyed: ServerProcess) -> None:
+    base = keyed.url().removesuffix("/mcp")
 
     async with httpx2.AsyncClient() as http:
         live = await http.get(f"{base}/livez", headers={"Host": "10.1.2.3:8000"})
@@ -95,7 +104,7 @@ async def test_probes_need_neither_host_nor_key(serve: Serve) -> None:
 @pytest.mark.parametrize("header", [{"Authorization": f"Bearer {KEY}"}, {"X-API-Key": KEY}])
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_key_opens_every_network_transport(
-    keyed: Any, transport: str, header: dict[str, str], mode: Any
+    keyed: ServerProcess, transport: str, header: dict[str, str], mode: Any
 ) -> None:
     url = keyed.url(transport)
     with anyio.fail_after(20):
@@ -120,7 +129,9 @@ async def test_a_key_opens_every_network_transport(
         {"X-API-Key": "é"},
     ],
 )
-async def test_without_the_right_key_nothing_opens(keyed: Any, header: dict[str, str]) -> None:
+async def test_without_the_right_key_nothing_opens(
+    keyed: ServerProcess, header: dict[str, str]
+) -> None:
     encoded: Any = {name: value.encode() for name, value in header.items()}
     for transport, method in (("streamable-http", "POST"), ("sse", "GET")):
         async with httpx2.AsyncClient() as http:
@@ -131,24 +142,16 @@ async def test_without_the_right_key_nothing_opens(keyed: Any, header: dict[str,
         assert KEY not in response.text
 
 
-async def test_a_session_belongs_to_the_key_that_opened_it(serve: Serve) -> None:
-    other = "another-key-of-good-length"
-    server = serve(*ALL, env={"MCPKIT_AUTH__API_KEYS": f"{KEY},{other}"})
-    opened = await post(server.url(), {"X-API-Key": KEY})
+async def test_a_session_belongs_to_the_key_that_opened_it(keyed: ServerProcess) -> None:
+    opened = await post(keyed.url(), {"X-API-Key": KEY})
     session = {"Mcp-Session-Id": opened.headers["mcp-session-id"]}
     ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
 
-    mine = await post(server.url(), {"X-API-Key": KEY, **session}, ping)
-    theirs = await post(server.url(), {"X-API-Key": other, **session}, ping)
+    mine = await post(keyed.url(), {"X-API-Key": KEY, **session}, ping)
+    theirs = await post(keyed.url(), {"X-API-Key": OTHER, **session}, ping)
 
     assert mine.status_code == 200
     assert theirs.status_code == 404
-
-
-@pytest.fixture
-def keyed(serve: Serve) -> Any:
-    """A server that wants a key."""
-    return serve(*ALL, env={"MCPKIT_AUTH__API_KEYS__ALICE": KEY})
 
 
 async def test_an_oversized_body_is_refused_and_the_server_goes_on(serve: Serve) -> None:
@@ -178,10 +181,9 @@ async def test_an_oversized_body_is_refused_and_the_server_goes_on(serve: Serve)
     assert good.status_code == 200
 
 
-async def test_unreadable_websocket_messages_are_answered(serve: Serve) -> None:
-    server = serve(*ALL)
+async def test_unreadable_websocket_messages_are_answered(network: ServerProcess) -> None:
     async with websockets.connect(
-        server.url("websocket"), subprotocols=[websockets.Subprotocol("mcp")]
+        network.url("websocket"), subprotocols=[websockets.Subprotocol("mcp")]
     ) as websocket:
         answers = []
         for text in ("garbage", "[]", '{"id": 7}', json.dumps(INITIALIZE)):

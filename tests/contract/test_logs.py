@@ -201,12 +201,10 @@ def test_a_start_says_in_three_lines_what_is_served(
     write_plugin(tmp_path / "more", "unwanted", PLUGIN)
     paths = os.pathsep.join([env["PYTHONPATH"], str(tmp_path / "more")])
     settings = tmp_path / "server.toml"
-    settings.write_text(
-        'plugins_allow = ["demo", "gone", "unwanted"]\n[plugins.unwanted]\nenabled = false\n',
-        "utf-8",
-    )
+    settings.write_text("[plugins.unwanted]\nenabled = false\n", "utf-8")
+    allowed = {"PYTHONPATH": paths, "MCPKIT_PLUGINS_ALLOW": "demo,gone,unwanted"}
 
-    served = run("serve", "--settings", str(settings), env={"PYTHONPATH": paths})
+    served = run("serve", "--settings", str(settings), env=allowed)
 
     said = [line.partition(": ")[2] for line in served.stderr.splitlines() if " INFO " in line]
     assert said[0] == f"Settings from {settings}"

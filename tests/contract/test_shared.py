@@ -145,9 +145,10 @@ def site() -> Iterator[Site]:
     folder = Path(tempfile.mkdtemp(prefix="shared-"))
     site = Site(folder)
     yield site
-    stopped = site.run("shared", "stop")
+    if site.files("sock"):
+        stopped = site.run("shared", "stop")
+        assert stopped.returncode == 0, stopped.stderr
     shutil.rmtree(folder)
-    assert stopped.returncode == 0, stopped.stderr
 
 
 @pytest.fixture
@@ -293,29 +294,21 @@ def test_ten_hosts_at_once_start_one_server(site: Site, relay: Any) -> None:
     assert str(told["pid"]) in site.run("shared", "status").stdout
 
 
-def test_its_status_shows_no_secret_of_the_command_line(site: Site, relay: Any) -> None:
+def test_its_files_and_its_status_tell_nobody_a_secret(site: Site, relay: Any) -> None:
     secret = "a-key-of-good-length"
     item = relay("--set", f"auth.api_keys.me={secret}", "--set", "name=shown")
     item.call("process")
     item.answer()
 
     (told,) = site.status()
-
-    assert secret not in json.dumps(told)
-    masked = ["--set", "auth.api_keys.me=**********", "--set", "name=shown"]
-    assert told["command"] == ["mcpkit", "serve", "--shared", *masked]
-
-
-def test_only_this_user_can_reach_it(site: Site, relay: Any) -> None:
-    item = relay()
-    item.call("process")
-    item.answer()
-
     modes = {
         path.suffix or path.name: stat.S_IMODE(path.lstat().st_mode)
         for path in (site.folder, *site.folder.iterdir())
     }
 
+    assert secret not in json.dumps(told)
+    masked = ["--set", "auth.api_keys.me=**********", "--set", "name=shown"]
+    assert told["command"] == ["mcpkit", "serve", "--shared", *masked]
     assert modes == {"mcpkit": 0o700, ".sock": 0o600, ".lock": 0o600, ".log": 0o600}
 
 
@@ -332,21 +325,13 @@ def test_a_crash_ends_the_client_and_the_next_one_starts_anew(site: Site, relay:
     took = time.monotonic() - began
     item.server.wait_for(r"^Error: The shared server has gone away; its log is /.*\.log$")
     left = site.files("sock")
+    removed = (site.status(), site.files("sock"))
     again = relay()
     again.call("process")
 
     assert (code, took < 5, len(left)) == (1, True, 1)
+    assert removed == ([], [])
     assert again.answer() != pid
-
-
-def test_what_a_crash_left_is_removed(site: Site, relay: Any) -> None:
-    item = relay()
-    item.call("process")
-    os.kill(item.answer(), signal.SIGKILL)
-    item.wait()
-
-    assert site.status() == []
-    assert site.files("sock") == []
 
 
 def test_the_server_outlives_the_host_that_started_it(site: Site, relay: Any) -> None:
@@ -381,7 +366,7 @@ def test_a_server_that_nobody_needs_leaves(site: Site, relay: Any) -> None:
 
 def test_hosts_that_come_while_it_leaves_are_served(site: Site, relay: Any) -> None:
     idle = ("--set", "shared.idle_timeout=0.001")
-    for _ in range(6):
+    for _ in range(4):
         item = relay(*idle)
         item.call("process")
         assert item.answer() > 0

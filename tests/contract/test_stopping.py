@@ -26,6 +26,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 CALL = 2.0
 """Seconds that the call in flight takes."""
 
+MODES = ("auto", "legacy")
+"""Eras of the protocol, in the words of the client."""
+
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -43,41 +46,46 @@ def wait_call(number: int, seconds: float) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
 
 
-async def until(path: Path, word: str) -> None:
+async def until(path: Path, word: str, times: int = 1) -> None:
     """Wait until the plugin has noted a word."""
     with anyio.fail_after(20):
-        while not path.exists() or word not in path.read_text("utf-8"):
+        while not path.exists() or path.read_text("utf-8").count(word) < times:
             await anyio.sleep(0.02)
 
 
-@pytest.mark.parametrize("transport", ["streamable-http", "sse", "websocket"])
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_sigterm_lets_a_call_over_the_network_finish(
-    serve: Serve, tmp_path: Path, transport: str, mode: Any
-) -> None:
+async def test_sigterm_lets_calls_over_the_network_finish(serve: Serve, tmp_path: Path) -> None:
     journal = tmp_path / "journal.txt"
     server = serve(
-        *("--transport", transport, "--port", "0"),
+        *("-t", "streamable-http", "-t", "sse", "-t", "websocket", "--port", "0"),
         *("--set", f"plugins.conversation.journal={journal}"),
     )
-    url = server.url(transport)
-    clients = {"sse": sse_client, "websocket": websocket_client}
-    target = clients[transport](url) if transport in clients else url
+    targets: list[Any] = [
+        make(server.url(transport))
+        for transport, make in (
+            ("streamable-http", str),
+            ("sse", sse_client),
+            ("websocket", websocket_client),
+        )
+        for _ in MODES
+    ]
     results = []
 
+    async def call(target: Any, mode: Any) -> None:
+        async with mcp.Client(target, mode=mode) as client:
+            await client.list_tools()  # which it asks for anyhow, when it checks a result
+            results.append(await client.call_tool("conversation_wait", {"seconds": CALL}))
+
     with anyio.fail_after(40):
-        async with mcp.Client(target, mode=mode) as client, anyio.create_task_group() as tasks:
-
-            async def call() -> None:
-                results.append(await client.call_tool("conversation_wait", {"seconds": CALL}))
-
-            tasks.start_soon(call)
-            await until(journal, "waiting")
+        async with anyio.create_task_group() as tasks:
+            for target, mode in zip(targets, MODES * 3, strict=True):
+                tasks.start_soon(call, target, mode)
+            await until(journal, "waiting", 6)
             server.process.send_signal(signal.SIGTERM)
 
     code = await anyio.to_thread.run_sync(server.process.wait, 30)
-    assert results[0].structured_content == {"result": "waited 2 s"}
-    assert journal.read_text("utf-8").splitlines() == ["open", "waiting", "waited", "close"]
+    assert [result.structured_content for result in results] == [{"result": "waited 2 s"}] * 6
+    noted = journal.read_text("utf-8").splitlines()
+    assert (noted[0], noted.count("waited"), noted[-1]) == ("open", 6, "close")
     assert code == 0
 
 

@@ -1,6 +1,5 @@
 """Wheels of mcpkit and of the bundled plugins."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, once
+from tests.home import online
 
 BUNDLED = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
 
 def execute(*command: object, cwd: Path | None = None) -> str:
     """Run a command to its end and return its stdout; fail with what it said."""
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=kept, capture_output=True, text=True, check=False
+        list(map(str, command)), cwd=cwd, env=online(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout

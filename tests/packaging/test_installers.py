@@ -14,6 +14,7 @@ import mcp
 import pytest
 
 from tests.conftest import ROOT, once
+from tests.home import online
 from tests.packaging.repacked import repack
 
 pytestmark = [pytest.mark.packaging, pytest.mark.anyio]
@@ -32,8 +33,7 @@ class Host:
     def __init__(self, folder: Path, wheels: Path) -> None:
         self.folder = folder
         self.bin = folder / "bin"
-        kept = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
-        self.env = kept | {
+        self.env = online() | {
             "PATH": os.pathsep.join([str(self.bin), str(TOOLS), os.environ["PATH"]]),
             "HOME": str(folder),
             "PIP_CONFIG_FILE": os.devnull,

@@ -38,6 +38,8 @@ def plugins() -> None:
 @plugin_options
 def list_plugins(as_json: bool, eager: bool, no_plugins: bool, **options: Any) -> None:
     """List installed plugins with status, version, components and import time."""
+    from mcpkit.core.components import count_kinds, counts_in_words
+
     records = _records(eager, no_plugins, **options)
     if as_json:
         print_json([record.to_json() for record in records])
@@ -47,7 +49,7 @@ def list_plugins(as_json: bool, eager: bool, no_plugins: bool, **options: Any) -
             record.name,
             record.status,
             f"{record.distribution or '-'} {record.version or ''}".strip(),
-            _counts(record),
+            counts_in_words(count_kinds([record.catalogue])) or "-",
             _milliseconds(record),
         )
         for record in records
@@ -78,10 +80,12 @@ def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
     for key, value in described.items():
         if key == "components":
             for kind, names in value.items():
-                print_line(f"{kind}:")
+                print_line(f"{kind.replace('_', ' ')}:")
                 for exposed in names:
                     print_line(f"  {exposed}")
-        elif value is not None:
+        elif key == "import_seconds":
+            print_line(f"import: {_milliseconds(record)}")
+        elif value is not None and key != "slow":
             print_line(f"{key.replace('_', ' ')}: {value}")
     if own:
         print_line(f"settings in [plugins.{record.name}]:")
@@ -179,14 +183,6 @@ def _find(app: App, name: str) -> PluginRecord:
         f"No plugin is called {quoted(name)}{did_you_mean(name, known)}",
         hint="`mcpkit plugins list` lists them",
     )
-
-
-def _counts(record: PluginRecord) -> str:
-    counts: dict[str, int] = {}
-    for component in record.catalogue.components:
-        kind = component.kind.removeprefix("resource_")
-        counts[kind] = counts.get(kind, 0) + 1
-    return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items()) or "-"
 
 
 def _milliseconds(record: PluginRecord) -> str:

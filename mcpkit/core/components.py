@@ -6,7 +6,7 @@ what clients list of it, and a way to run it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -103,3 +103,24 @@ class Catalogue:
     extensions: tuple[Extension, ...] = ()
     middleware: tuple[Middleware, ...] = ()
     transports: tuple[Transport, ...] = ()
+
+    def names(self) -> dict[ComponentKind, list[str]]:
+        """What clients call the components, by kind; kinds without any are left out."""
+        names: dict[ComponentKind, list[str]] = {kind: [] for kind in IDENTITIES}
+        for component in self.components:
+            names[component.kind].append(component.exposed)
+        return {kind: exposed for kind, exposed in names.items() if exposed}
+
+
+def count_kinds(catalogues: Iterable[Catalogue]) -> dict[str, int]:
+    """Number of components of each kind, always in the same order: `{"tool": 4, "prompt": 1}`."""
+    counts = dict.fromkeys(IDENTITIES, 0)
+    for catalogue in catalogues:
+        for kind, names in catalogue.names().items():
+            counts[kind] += len(names)
+    return {kind.removeprefix("resource_"): count for kind, count in counts.items() if count}
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """Such numbers for people: `4 tools, 1 prompt`."""
+    return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items())

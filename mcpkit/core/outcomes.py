@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 
+from mcpkit.core.components import count_kinds, counts_in_words
 from mcpkit.core.errors import PluginError
 from mcpkit.core.logs import about, keep_logging
 from mcpkit.core.settings import Settings
@@ -75,17 +75,12 @@ def log_summary(records: Sequence[PluginRecord]) -> None:
     plugins: dict[str, list[str]] = {"ok": []}
     for record in sorted(records, key=lambda record: list(_OUTCOMES).index(record.status)):
         plugins.setdefault(_OUTCOMES[record.status], []).append(record.name)
-    kinds = Counter(
-        component.kind.removeprefix("resource_")
-        for record in records
-        for component in record.catalogue.components
-    )
+    kinds = count_kinds(record.catalogue for record in records)
     logger.info(
         "Plugins: %s; %s",
         ", ".join(_counted(outcome, names) for outcome, names in plugins.items()) or "none",
-        ", ".join(f"{number} {kind}{'s' * (number > 1)}" for kind, number in kinds.items())
-        or "no components",
-        extra=about(plugins=plugins, components=dict(kinds)),
+        counts_in_words(kinds) or "no components",
+        extra=about(plugins=plugins, components=kinds),
     )
 
 

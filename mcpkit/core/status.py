@@ -133,9 +133,6 @@ class PluginRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as `--json` and `/readyz` show it; None where nothing is known."""
-        kinds: dict[str, list[str]] = {}
-        for component in self.catalogue.components:
-            kinds.setdefault(f"{component.kind}s", []).append(component.exposed)
         return {
             "name": self.name,
             "distribution": self.distribution,
@@ -150,5 +147,5 @@ class PluginRecord:
             "hint": self.error.hint if self.error else None,
             "import_seconds": self.import_seconds,
             "slow": self.is_slow,
-            "components": kinds,
+            "components": {f"{kind}s": names for kind, names in self.catalogue.names().items()},
         }

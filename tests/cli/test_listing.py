@@ -152,3 +152,20 @@ def test_help_on_calls_is_shown_without_a_tool(run: Run) -> None:
     result = run("call", "--help")
 
     assert (result.returncode, "--json-args" in result.stdout) == (0, True)
+
+
+def test_components_are_counted_and_named_in_one_order_whatever_a_plugin_declares_first(
+    run: Run,
+) -> None:
+    only = ("--set", "plugins_allow=weather")
+
+    listed = run("plugins", "list", *only).stdout
+    shown = run("plugins", "show", "weather", *only).stdout.splitlines()
+
+    assert "5 tools, 1 template, 1 prompt" in listed
+    assert [line for line in shown if line in {"tools:", "resource templates:", "prompts:"}] == [
+        "tools:",
+        "resource templates:",
+        "prompts:",
+    ]
+    assert [line.split()[0] for line in shown if line.endswith(" ms")] == ["import:"]

@@ -25,6 +25,8 @@ def list_catalogues(as_json: bool) -> None:
     if as_json:
         print_json(files)
         return
+    if not files:
+        print_line("Nothing is written down of any plugin", err=True)
     for file in files:
         print_line(file)
 

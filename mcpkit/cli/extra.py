@@ -65,6 +65,11 @@ def _group_of(name: str) -> click.Group:
     job = start_asking(record.manager, hook, click.Command)
     jobs.wait(job, seconds)
     commands = answer_in_time(job, hook, seconds)
+    if not commands:
+        raise NotFoundError(
+            f"Plugin {record.label} brings no commands",
+            hint=f"`mcpkit plugins show {name}` tells what it brings",
+        )
     group = SuggestingGroup(name, help=f"Commands of {record.label}.")
     for command in commands:
         group.add_command(command)

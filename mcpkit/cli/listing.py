@@ -21,6 +21,13 @@ if TYPE_CHECKING:  # importing the core costs: commands do it when they run
 Definition = Mapping[str, Any]
 """A tool, resource, resource template or prompt as it is sent."""
 
+_LISTED: Mapping[ComponentKind, str] = {
+    "tool": "`mcpkit tools list` lists the tools",
+    "resource": "`mcpkit resources list` lists the resources",
+    "prompt": "`mcpkit prompts list` lists the prompts and their arguments",
+}
+"""Hints for a name, or arguments, that a server refuses."""
+
 
 class Source(Protocol):
     """Plugins that were loaded, or of which manifests tell."""
@@ -78,14 +85,24 @@ def find_tool(target: Target, name: str, *, eager: bool = False) -> Definition:
 
 @contextmanager
 def explained_absence(kind: ComponentKind, name: str, app: App | None) -> Iterator[None]:
-    """Say why a component is not there, where its plugin failed or is disabled."""
+    """Say why a component is not there, where its plugin failed or is disabled; else which are."""
     from mcpkit.core.errors import MCPKitError
 
     try:
         yield
     except MCPKitError as exc:
         reason = None if app is None else _absence(kind, name, app)
+        if reason is None and exc.hint is None and _is_refused(exc.__cause__):
+            exc.hint = _LISTED[kind] + (", given the same options" if app is None else "")
         raise reason or exc from exc
+
+
+def _is_refused(cause: BaseException | None) -> bool:
+    """Whether a server said that it does not know the name, or that the arguments are wrong."""
+    from mcp.shared.exceptions import MCPError
+    from mcp_types import INVALID_PARAMS
+
+    return isinstance(cause, MCPError) and cause.code == INVALID_PARAMS
 
 
 def _look(

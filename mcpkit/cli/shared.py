@@ -31,8 +31,10 @@ def status(as_json: bool) -> None:
         print_json(found)
         return
     headers = ("pid", "version", "age", "clients", "memory", "plugins", "directory", "log")
-    if found:
-        print_table(headers, [_row(server) for server in found])
+    if not found:
+        print_line("No shared server is running", err=True)
+        return
+    print_table(headers, [_row(server) for server in found])
 
 
 def _row(told: dict[str, Any]) -> tuple[object, ...]:

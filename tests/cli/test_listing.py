@@ -120,6 +120,10 @@ def test_help_on_a_tool_is_told_as_json(run: Run, site: Path) -> None:
         (("call", "clock_tick", "-a", "count=1", "-a", "count=2"), 2, "takes a single value"),
         (("prompt", "clock_ask", "-a", "what=1", "-a", "what=2"), 2, "takes a single value"),
         (("call", "no_tool", "-a", "x=1", "-a", "x=2"), 1, "Unknown tool 'no_tool'"),
+        (("call", "no_tool"), 1, "hint: `mcpkit tools list` lists the tools"),
+        (("read", "clock://foot"), 1, "hint: `mcpkit resources list` lists the resources"),
+        (("prompt", "nothing"), 1, "hint: `mcpkit prompts list` lists the prompts and their"),
+        (("x", "clock"), 2, "Plugin 'clock' (mcpkit-plugin-clock 1.0) brings no commands"),
     ],
 )
 def test_what_is_not_there_is_explained(
@@ -129,6 +133,29 @@ def test_what_is_not_there_is_explained(
 
     assert said in result.stderr
     assert (result.returncode, result.stdout) == (code, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("catalogue", "list"), "Nothing is written down of any plugin"),
+        (("shared", "status"), "No shared server is running"),
+        (("trust", "--list"), "No folder is trusted"),
+    ],
+)
+def test_an_empty_list_says_so(
+    run: Run,
+    command: tuple[str, ...],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+
+    result = run(*command)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", f"{said}\n")
 
 
 @pytest.mark.parametrize(

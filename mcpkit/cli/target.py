@@ -7,6 +7,7 @@ are loaded and served in memory.
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -147,7 +148,9 @@ class Target:
                 server = await remote.transport(stack)
             else:
                 program, *arguments = shlex.split(str(self.command))
-                server = mcp.StdioServerParameters(command=program, args=arguments)
+                server = mcp.StdioServerParameters(  # by default it gets PATH and HOME alone
+                    command=program, args=arguments, env=dict(os.environ)
+                )
             extensions = [FollowTasks()]
             async with mcp.Client(
                 server,

@@ -132,13 +132,14 @@ def test_other_servers_are_used_by_url_and_by_command(
     lost = run("tools", "list", "--url", f"http://me:hunter2@{place}/nothing?key=hunter2", *header)
     unknown = run("call", "conversation_ecko", "--url", place, *header)
     shown = run("tools", "show", "conversation_echo", "--url", place, *header)
-    stdio = run_process("call", "timeutil_now", "--command", command, "--json")
+    zone = {"MCPKIT_PLUGINS__TIMEUTIL__DEFAULT_TIMEZONE": "Asia/Tokyo"}
+    stdio = run_process("call", "timeutil_now", "--command", command, "--json", env=zone)
 
     assert (lost.returncode, "is not an MCP server: status 404" in lost.stderr) == (1, True)
     assert "hunter2" not in lost.stderr
     assert "Did you mean 'conversation_echo'?" in unknown.stderr
     assert "mcpkit call conversation_echo --arg text=…" in shown.stdout
-    assert json.loads(stdout := stdio.stdout)["isError"] is False, stdout
+    assert json.loads(stdio.stdout)["structuredContent"]["timezone"] == "Asia/Tokyo"
 
 
 class Elsewhere(BaseHTTPRequestHandler):

@@ -45,7 +45,7 @@ MISFIT = re.compile(r"Resolver '[^']*'(:| received) .*", re.DOTALL)
 
 OUTCOMES = {
     "decline": "declined to answer the question about",
-    "cancel": "closed without an answer the question about",
+    "cancel": "dismissed the question about",
 }
 
 PROBLEMS = 10

@@ -73,7 +73,7 @@ async def test_a_tool_error_of_a_resolve_function_is_the_tools(mode: Mode, is_as
     ("action", "told"),
     [
         ("decline", "The user declined to answer the question about 'traveller'"),
-        ("cancel", "The user closed without an answer the question about 'traveller'"),
+        ("cancel", "The user dismissed the question about 'traveller'"),
     ],
 )
 async def test_a_question_that_is_not_answered_is_told_in_plain_words(

@@ -11,7 +11,7 @@ from mcpkit.cli.output import print_json, print_line
 
 @click.group(cls=SuggestingGroup)
 def catalogue() -> None:
-    """What is written down of plugins, so that `mcpkit serve` need not import them to start."""
+    """See or delete what is written down of plugins, which spares starts their import."""
 
 
 @catalogue.command("list")

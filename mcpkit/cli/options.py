@@ -62,7 +62,7 @@ def plugin_options(function: FunctionT) -> FunctionT:
 
 
 eager_option = click.option(
-    "--eager", is_flag=True, help="Import the plugins, even if manifests tell what they bring."
+    "--eager", is_flag=True, help="Import the plugins, even if catalogues tell what they bring."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

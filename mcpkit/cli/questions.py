@@ -124,7 +124,9 @@ class Questions:
 
 def _require_terminal(message: str, hint: str) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise MCPKitError(f"The tool asks, and there is no terminal to answer on: {message}", hint=hint)
+        raise MCPKitError(
+            f"The tool asks, and there is no terminal to answer on: {message}", hint=hint
+        )
 
 
 async def _ask_yes_or_no(text: str, *, default: bool | None = None) -> bool:

@@ -15,7 +15,7 @@ from mcpkit.core.errors import ServeError
 
 @click.group(cls=SuggestingGroup)
 def shared() -> None:
-    """The warm servers of this user, which `mcpkit serve --shared` starts and joins."""
+    """See or stop your warm servers, which `mcpkit serve --shared` starts and joins."""
     if os.name != "posix":
         raise ServeError("This system shares no servers: `mcpkit serve --shared` serves alone")
 

@@ -105,6 +105,8 @@ def _is_number(schema: Mapping[str, Any], key: str) -> bool:
 
 
 def _example(tool: Definition) -> str:
-    """The arguments that a call needs, as they are written."""
-    needed = (tool.get("inputSchema") or {}).get("required") or ()
-    return "".join(f" --arg {shlex.quote(str(name))}=…" for name in needed)
+    """The arguments that a call needs, as they are written, and whether there are more."""
+    schema = tool.get("inputSchema") or {}
+    needed = schema.get("required") or ()
+    more = " [--arg NAME=VALUE]..." if set(schema.get("properties") or ()) - set(needed) else ""
+    return "".join(f" --arg {shlex.quote(str(name))}=…" for name in needed) + more

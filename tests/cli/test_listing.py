@@ -95,7 +95,7 @@ def test_help_on_a_tool_tells_its_parameters(
     assert 'side "am" or "pm" "am"' in words
     assert "hours integer, at least 0, at most 12 or null null" in words
     assert "within object or null null" in words
-    assert "mcpkit call clock_now --arg zones=…" in words
+    assert "mcpkit call clock_now --arg zones=… [--arg NAME=VALUE]..." in words
 
 
 def test_help_on_a_tool_is_told_as_json(run: Run, site: Path) -> None:

@@ -104,7 +104,8 @@ def _unknown(
 ) -> SettingsError:
     found = origins(key)
     where = f"{', '.join(map(str, found))}: " if found else ""
-    change = f", or: {found[0].hint(key)}" if found else ""
+    hint = found[0].hint(key) if found else ""
+    change = f", or {hint[0].lower()}{hint[1:]}" if hint else ""
     return SettingsError(
         f"{where}{what} no installed plugin{did_you_mean(name, known)}",
         hint=f"Install mcpkit-plugin-{shortened(name.replace('_', '-'))}{change}",

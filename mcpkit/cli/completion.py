@@ -8,6 +8,7 @@ import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
+    FishComplete,
     ZshComplete,
     add_completion_class,
     get_completion_class,
@@ -104,8 +105,17 @@ class WholeWords(BashComplete):
         return f"{item.type},{str(item.value)[self.start :]}"
 
 
+class QuietFish(FishComplete):
+    """Completion in fish that prints no errors into the line that is being written."""
+
+    source_template = FishComplete.source_template.replace(
+        "%(prog_name)s);", "%(prog_name)s 2>/dev/null);", 1
+    )
+
+
 def register_shells() -> None:
     """Tell click how we complete."""
+    add_completion_class(QuietFish)
     add_completion_class(WholeWords)
     add_completion_class(OpenWords)
 

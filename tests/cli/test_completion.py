@@ -94,4 +94,7 @@ def test_completion_imports_neither_plugins_nor_the_sdk(
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_are_printed(run: Run, shell: str) -> None:
-    assert f"_MCPKIT_COMPLETE={shell}_complete" in run("completion", shell).stdout
+    script = run("completion", shell).stdout
+
+    assert f"_MCPKIT_COMPLETE={shell}_complete" in script
+    assert script.count(" 2>/dev/null") == 1, "an error would stand in the line being written"

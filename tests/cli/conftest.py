@@ -16,6 +16,7 @@ from textwrap import dedent
 import pytest
 
 from mcpkit.cli.main import run as run_here
+from mcpkit.core.logs import release_logging
 from tests.conftest import Run
 
 CODE = """
@@ -143,6 +144,7 @@ def kept_logging() -> Iterator[None]:
     try:
         yield
     finally:
+        release_logging()
         root.handlers[:] = handlers
         root.setLevel(level)
         for log in root.manager.loggerDict.values():

@@ -18,7 +18,8 @@ from mcpkit import __version__
 from mcpkit.cli.arguments import typed_arguments, typed_value
 from mcpkit.cli.extra import extra
 from mcpkit.cli.tool_help import type_in_words
-from tests.conftest import Run, Serve
+from tests.cli.conftest import kept_logging
+from tests.conftest import BUNDLED, Run, Serve
 
 
 def test_version_and_help_teach(run: Run) -> None:
@@ -133,7 +134,7 @@ def test_other_servers_are_used_by_url_and_by_command(
     unknown = run("call", "conversation_ecko", "--url", place, *header)
     shown = run("tools", "show", "conversation_echo", "--url", place, *header)
     zone = {"MCPKIT_PLUGINS__TIMEUTIL__DEFAULT_TIMEZONE": "Asia/Tokyo"}
-    stdio = run_process("call", "timeutil_now", "--command", command, "--json", env=zone)
+    stdio = run_process("call", "timeutil_now", "--command", command, "--json", env=BUNDLED | zone)
 
     assert (lost.returncode, "is not an MCP server: status 404" in lost.stderr) == (1, True)
     assert "hunter2" not in lost.stderr
@@ -208,7 +209,8 @@ def test_commands_of_plugins_are_mounted(run: Run) -> None:
 def test_a_command_line_loads_its_plugin_once(run: Run) -> None:
     helped = run("x", "conversation", "--help")
     context = click.Context(extra)
-    first, again = (extra.get_command(context, "conversation") for _ in range(2))
+    with kept_logging():
+        first, again = (extra.get_command(context, "conversation") for _ in range(2))
 
     assert "greet" in helped.stdout
     assert first is not None

@@ -60,6 +60,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings.http",
             "settings.plugins",
             "settings.tasks",
+            "signatures",
             "skills",
             "suggestions",
             "tasks.records",

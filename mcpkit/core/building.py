@@ -30,6 +30,7 @@ from mcpkit.core.outputs import build_output, is_structured
 from mcpkit.core.plain import is_plain
 from mcpkit.core.prompts import build_prompt
 from mcpkit.core.resources import build_resource
+from mcpkit.core.signatures import check_parameters
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wire import wired
 
@@ -71,6 +72,8 @@ def build(
 def _build_tool(
     declaration: ToolDeclaration, plugin: str, exposed: str, threads: WorkerThreads
 ) -> Component:
+    is_typed = declaration.input_schema is None
+    check_parameters(f"tool {declaration.name!r}", declaration.handler, typed=is_typed)
     tool = Tool.from_function(
         guarded(declaration.handler, threads),
         name=exposed,

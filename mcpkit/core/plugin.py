@@ -22,6 +22,7 @@ from mcpkit.core.declarations import (
     SkillsDeclaration,
     ToolDeclaration,
 )
+from mcpkit.core.signatures import as_function
 from mcpkit.core.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # only for annotations: a plugin is declared without importing the SDK
@@ -234,8 +235,9 @@ class Plugin:
             )
 
         def declare(handler: HandlerT) -> HandlerT:
-            named = name or _name(handler)
-            self._declarations.append(record(handler=handler, name=named, **options))
+            function = as_function(handler)
+            named = name or _name(function)
+            self._declarations.append(record(handler=function, name=named, **options))
             return handler
 
         return declare if handler is None else declare(handler)

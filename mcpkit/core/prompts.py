@@ -15,6 +15,7 @@ from mcpkit.core.components import Component
 from mcpkit.core.declarations import PromptDeclaration
 from mcpkit.core.errors import ArgumentsError
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
+from mcpkit.core.signatures import check_parameters
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wire import wired
 
@@ -39,8 +40,10 @@ def build_prompt(
     """Make the component of a prompt.
 
     Raises:
+        PluginContractError: Its function has parameters that clients cannot fill.
         Exception: Whatever the SDK finds wrong with the signature.
     """
+    check_parameters(f"prompt {declaration.name!r}", declaration.handler, typed=False)
     prompt = Prompt.from_function(
         _as_messages(guarded(declaration.handler, threads)),
         name=exposed,

@@ -27,6 +27,7 @@ from mcpkit.core.declarations import ResourceDeclaration
 from mcpkit.core.errors import PluginContractError, ResourceNotFoundError
 from mcpkit.core.extensions.apps import SCHEME
 from mcpkit.core.handlers import description, guarded, unwrapped
+from mcpkit.core.signatures import check_parameters
 from mcpkit.core.suggestions import quoted
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wire import wired
@@ -41,6 +42,7 @@ def build_resource(
         PluginContractError: The variables are not the function's parameters.
         InvalidUriTemplate: The URI template is malformed.
     """
+    check_parameters(f"resource {declaration.uri!r}", declaration.handler, typed=False)
     _check_variables(declaration)
     template = ResourceTemplate.from_function(
         guarded(declaration.handler, threads),

@@ -184,6 +184,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "context",
             "hookspecs",
             "lists",
+            "option_kinds",
             "outputs",
             "prompts",
             "resources",

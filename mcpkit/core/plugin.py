@@ -35,6 +35,9 @@ if TYPE_CHECKING:  # only for annotations: a plugin is declared without importin
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 LifespanT = TypeVar("LifespanT", bound=Callable[..., AbstractAsyncContextManager[Any]])
 
+_META = frozenset({"tags", "version"})
+"""Parameters that FastMCP's decorators have, for what is of no use to a host."""
+
 HOOK_PREFIX = "mcpkit_"
 """What the name of every hook starts with."""
 
@@ -116,7 +119,7 @@ class Plugin:
                 traversal, absolute path or NUL.
                 `cache`: how long clients may keep what was read, and for whom.
         """
-        if callable(uri):
+        if not isinstance(uri, str):
             raise TypeError('A resource needs a URI: write @plugin.resource("scheme://path")')
         declare: Callable[[HandlerT], HandlerT]
         declare = self._declare(ResourceDeclaration, None, {"uri": uri, **options})
@@ -168,26 +171,43 @@ class Plugin:
         """
 
         def declare(handler: HandlerT) -> HandlerT:
-            self._declarations.append(CompletionDeclaration(handler=handler))
+            function = _function(handler, "completion")
+            self._declarations.append(CompletionDeclaration(handler=function))
             return handler
 
         return declare if handler is None else declare(handler)
 
-    def lifespan(self, function: LifespanT) -> LifespanT:
+    @overload
+    def lifespan(self, function: LifespanT) -> LifespanT: ...
+
+    @overload
+    def lifespan(self) -> Callable[[LifespanT], LifespanT]: ...
+
+    def lifespan(self, function: Any = None) -> Any:
         """Declare the lifespan: a function of the settings that returns an async context manager.
 
         What it yields is the plugin's state: `ctx.state` in handlers. Decorate the function with
         `contextlib.asynccontextmanager` first. With a second parameter it is given the
         `mcpkit.Changes` by which its background tasks tell clients what has changed.
         """
+        if function is None:
+            return self.lifespan
         if self._lifespan is not None:
             raise ValueError("A plugin has one lifespan; this one has two")
-        self._lifespan = function
+        self._lifespan = _function(function, "lifespan")
         return function
 
-    def hookimpl(self, function: HandlerT) -> HandlerT:
+    @overload
+    def hookimpl(self, function: HandlerT) -> HandlerT: ...
+
+    @overload
+    def hookimpl(self) -> Callable[[HandlerT], HandlerT]: ...
+
+    def hookimpl(self, function: Any = None) -> Any:
         """Implement a hook, such as `mcpkit_health`, by its name."""
-        name = _name(function)
+        if function is None:
+            return self.hookimpl
+        name = _name(_function(function, "hookimpl"))
         if not name.startswith(HOOK_PREFIX):
             raise ValueError(f"A hook's name starts with {HOOK_PREFIX!r}; got {name!r}")
         setattr(self, name, hookspecs.hookimpl(function))
@@ -227,15 +247,17 @@ class Plugin:
         """Declare a function, or return the decorator that will."""
         handler, name = (given, None) if callable(given) else (None, given)
         name = options.pop("name", None) or name
+        kind = record.__name__.removesuffix("Declaration").lower()
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Plugin.{kind}() takes a function or a name; got {name!r}")
         known = {field.name for field in fields(cast(Any, record))} - {"handler"}
         for option in sorted(options.keys() - known):
-            kind = record.__name__.removesuffix("Declaration").lower()
-            raise TypeError(
-                f"Plugin.{kind}() has no parameter {option!r}{did_you_mean(option, known)}"
-            )
+            told = "; put it into meta=" if option in _META and "meta" in known else None
+            told = told or did_you_mean(option, known)
+            raise TypeError(f"Plugin.{kind}() has no parameter {option!r}{told}")
 
         def declare(handler: HandlerT) -> HandlerT:
-            function = as_function(handler)
+            function = as_function(_function(handler, kind))
             named = name or _name(function)
             self._declarations.append(record(handler=function, name=named, **options))
             return handler
@@ -245,6 +267,12 @@ class Plugin:
     @property
     def _takes_changes(self) -> bool:
         return self._lifespan is not None and len(signature(self._lifespan).parameters) > 1
+
+
+def _function(given: Any, decorator: str) -> Any:
+    if not callable(given):
+        raise TypeError(f"@plugin.{decorator} stands above a function; got {given!r}")
+    return given
 
 
 def _name(handler: Callable[..., Any]) -> str:

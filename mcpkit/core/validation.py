@@ -31,6 +31,7 @@ from mcpkit.core.extensions.skills import skill_components
 from mcpkit.core.filling import fill_settings
 from mcpkit.core.hooks import ask, ask_for_items
 from mcpkit.core.naming import exposed_name, is_legal
+from mcpkit.core.option_kinds import check_options
 from mcpkit.core.plan import Plan
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.skills import Skill, read_skills
@@ -168,6 +169,8 @@ def _checked(
     kind, name = _identity(declaration)
     named = kind in {"tool", "prompt"}
     try:
+        if not isinstance(declaration, ReadyDeclaration):
+            check_options(f"{kind} {name!r}", declaration)
         exposed = exposed_name(name, plugin=plugin, prefix=prefix) if named else name
         if named and not is_legal(exposed):
             raise PluginContractError(

@@ -1,6 +1,9 @@
 """`Plugin`: what its decorators take."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import mcp_types as types
@@ -9,6 +12,8 @@ from pydantic import BaseModel
 
 from mcpkit import MCPKitError, Plugin, PluginSettings
 from mcpkit.core import declarations, options
+from mcpkit.core.assembly import build
+from mcpkit.core.settings import Settings
 from mcpkit.testing import connect
 
 pytestmark = pytest.mark.anyio
@@ -78,12 +83,90 @@ async def test_a_resource_whose_scheme_no_client_reads_is_refused() -> None:
     assert refused.value.hint == "Write bird-song://…"
 
 
+class Result(BaseModel):
+    celsius: float
+
+
+WRONG: list[tuple[str, Any, str]] = [
+    ("title", 5, "a text"),
+    ("description", 5, "a text"),
+    ("annotations", 5, "mcpkit.ToolAnnotations"),
+    ("annotations", {"readOnly": True}, "mcpkit.ToolAnnotations"),
+    ("annotations", {"readOnlyHint": "perhaps"}, "mcpkit.ToolAnnotations"),
+    ("icons", "icon.png", "a list of mcpkit.Icon"),
+    ("icons", [{"sizes": 5}], "a list of mcpkit.Icon"),
+    ("meta", "x", "a dict"),
+    ("structured_output", "no", "True or False"),
+    ("cache", 60, "mcpkit.CacheHint"),
+    ("app", 5, "ui://"),
+    ("input_schema", Result, "input_schema=Result.model_json_schema()"),
+    ("output_schema", Result, "-> Result"),
+    ("output_schema", [], "JSON Schema"),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "hint"), WRONG)
+def test_an_option_of_a_wrong_type_is_named_with_its_tool(
+    option: str, value: Any, hint: str
+) -> None:
+    plugin = Plugin()
+    plugin.tool(_paid, **{option: value})
+
+    (record,) = build(Settings(), plugins=False, objects={"it": plugin}).records
+
+    assert record.error is not None
+    assert record.error.message.startswith("Its tool '_paid' has ")
+    assert f"{option}=" in record.error.message
+    assert "validation error" not in record.error.message
+    assert hint in (record.error.hint or "")
+
+
+@pytest.mark.parametrize("kind", ["prompt", "resource"])
+def test_an_option_of_a_wrong_type_is_named_for_other_kinds_too(kind: str) -> None:
+    plugin = Plugin()
+    declare = plugin.prompt if kind == "prompt" else partial(plugin.resource, "paid://all")
+    declare(title=5)(_paid)  # type: ignore[operator, call-overload]
+
+    (record,) = build(Settings(), plugins=False, objects={"it": plugin}).records
+
+    assert record.error is not None
+    assert "has title= of type int" in record.error.message
+    assert record.error.hint == "Pass title= a text"
+
+
+async def test_decorators_of_hooks_and_lifespans_may_have_parentheses() -> None:
+    plugin = Plugin()
+    events: list[str] = []
+
+    @plugin.hookimpl()
+    def mcpkit_instructions() -> str:
+        return "Be brief."
+
+    @plugin.lifespan()
+    @asynccontextmanager
+    async def lifespan(settings: Any) -> AsyncIterator[None]:
+        events.append("open")
+        yield
+
+    async with connect(it=plugin) as client:
+        assert "Be brief." in (client.instructions or "")
+    assert events == ["open"]
+
+
+@pytest.mark.parametrize("decorator", ["tool", "prompt", "completion", "hookimpl", "lifespan"])
+def test_a_decorator_of_what_is_no_function_says_so(decorator: str) -> None:
+    with pytest.raises(TypeError, match=f"{decorator}.* function"):
+        getattr(Plugin(), decorator)(5)
+
+
 def test_a_resource_without_uri_and_an_unknown_parameter_are_refused() -> None:
     plugin = Plugin()
 
     with pytest.raises(TypeError, match=r'write @plugin\.resource\("scheme://path"\)'):
         plugin.resource(len)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"Plugin\.tool\(\) has no parameter 'tags'"):
+    with pytest.raises(
+        TypeError, match=r"Plugin\.tool\(\) has no parameter 'tags'; put it into meta="
+    ):
         plugin.tool(tags={"x"})  # type: ignore[call-overload]
     assert plugin.declarations == ()
 

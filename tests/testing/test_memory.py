@@ -48,6 +48,30 @@ async def test_a_setting_that_does_not_exist_raises_instead_of_serving_nothing()
             pass
 
 
+WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"server": "strict"}, TypeError, "server= as a mapping"),
+    ({"settings": 5}, TypeError, "settings= as a mapping"),
+    ({"setings": {}}, TypeError, "Did you mean 'settings'"),
+    ({"mod": "legacy"}, TypeError, "Did you mean 'mode'"),
+    ({"server": {"plugins": {}}}, TypeError, "settings="),
+    ({"server": {"calls": {"timeut": 1}}}, MCPKitError, "Did you mean 'calls.timeout'"),
+    ({"server": {"strict": [1]}}, MCPKitError, "strict must be true or false"),
+    ({"settings": {"ecko": {}}}, MCPKitError, "Did you mean 'echo'"),
+    ({"settings": {"echo": 5}}, MCPKitError, "plugins.echo must be a table"),
+]
+
+
+@pytest.mark.parametrize(("given", "kind", "told"), WRONG)
+async def test_a_wrong_argument_is_told_in_plain_words(
+    given: dict[str, Any], kind: type[Exception], told: str
+) -> None:
+    with pytest.raises(kind) as refused:
+        async with connect(**given, echo=make_plugin()):
+            pass
+
+    assert told in str(refused.value)
+
+
 async def test_an_object_that_is_no_plugin_raises_with_its_name() -> None:
     with pytest.raises(MCPKitError, match="echo"):
         async with connect(echo=object()):

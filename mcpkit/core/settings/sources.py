@@ -181,11 +181,19 @@ def _validate(tree: Tree) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as exc:
-        raise _error(exc, values, tree) from exc
+        raise settings_error(exc, values, tree) from exc
 
 
-def _error(error: ValidationError, values: Mapping[str, Any], tree: Tree) -> SettingsError:
-    """Say what is wrong, where it was set and where to change it; for some of many problems."""
+def settings_error(
+    error: ValidationError, values: Mapping[str, Any], tree: Tree | None = None
+) -> SettingsError:
+    """Say what is wrong, where it was set and where to change it; for some of many problems.
+
+    Args:
+        error: What pydantic raised.
+        values: What was validated.
+        tree: Where it was set; None for values that were given in code.
+    """
     known = [spell(key) for key in keys_of(Settings)]
     told, hints = [], []
     for problem in describe_errors(error, most=MAX_NAMES, given=values):
@@ -193,7 +201,7 @@ def _error(error: ValidationError, values: Mapping[str, Any], tree: Tree) -> Set
         text = say_setting(path, problem.message)
         if problem.kind == "extra_forbidden":
             text = f"{path} is no setting{did_you_mean(spell(problem.path), known)}"
-        origins = origins_in(tree, problem.path)
+        origins = origins_in(tree or {}, problem.path)
         told.append(f"{name_some([*map(str, origins)])}: {text}" if origins else text)
         hints += [origin.hint(problem.path) for origin in origins[:1]]
     if error.error_count() > MAX_NAMES:

@@ -6,6 +6,7 @@ itself. It collects; it runs nothing, does no I/O, and never sees the server.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
@@ -22,7 +23,7 @@ from mcpkit.core.declarations import (
     SkillsDeclaration,
     ToolDeclaration,
 )
-from mcpkit.core.signatures import as_function
+from mcpkit.core.signatures import as_function, function_of, name_of, place_of
 from mcpkit.core.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # only for annotations: a plugin is declared without importing the SDK
@@ -31,6 +32,8 @@ if TYPE_CHECKING:  # only for annotations: a plugin is declared without importin
     from pydantic import BaseModel
 
     from mcpkit.core.options import PromptOptions, ResourceOptions, ToolOptions
+
+logger = logging.getLogger(__name__)
 
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 LifespanT = TypeVar("LifespanT", bound=Callable[..., AbstractAsyncContextManager[Any]])
@@ -57,6 +60,7 @@ class Plugin:
         self._settings = settings
         self._instructions = instructions
         self._declarations: list[Declaration] = []
+        self._is_loaded = False
         self._lifespan: Callable[..., AbstractAsyncContextManager[Any]] | None = None
 
     @property
@@ -155,7 +159,7 @@ class Plugin:
         Args:
             folder: Usually `Path(__file__).parent / "skills"`, shipped as package data.
         """
-        self._declarations.append(SkillsDeclaration(folder=Path(folder)))
+        self._add(SkillsDeclaration(folder=Path(folder)), str(folder))
 
     @overload
     def completion(self, handler: HandlerT) -> HandlerT: ...
@@ -171,8 +175,8 @@ class Plugin:
         """
 
         def declare(handler: HandlerT) -> HandlerT:
-            function = _function(handler, "completion")
-            self._declarations.append(CompletionDeclaration(handler=function))
+            function = function_of(handler, "completion")
+            self._add(CompletionDeclaration(handler=function), place_of(function))
             return handler
 
         return declare if handler is None else declare(handler)
@@ -194,7 +198,7 @@ class Plugin:
             return self.lifespan
         if self._lifespan is not None:
             raise ValueError("A plugin has one lifespan; this one has two")
-        self._lifespan = _function(function, "lifespan")
+        self._lifespan = function_of(function, "lifespan")
         return function
 
     @overload
@@ -207,7 +211,7 @@ class Plugin:
         """Implement a hook, such as `mcpkit_health`, by its name."""
         if function is None:
             return self.hookimpl
-        name = _name(_function(function, "hookimpl"))
+        name = name_of(function_of(function, "hookimpl"))
         if not name.startswith(HOOK_PREFIX):
             raise ValueError(f"A hook's name starts with {HOOK_PREFIX!r}; got {name!r}")
         setattr(self, name, hookspecs.hookimpl(function))
@@ -221,6 +225,7 @@ class Plugin:
     @hookspecs.hookimpl
     def mcpkit_components(self) -> tuple[Declaration, ...]:
         """Everything that was decorated."""
+        self._is_loaded = True
         return self.declarations
 
     @hookspecs.hookimpl
@@ -257,26 +262,25 @@ class Plugin:
             raise TypeError(f"Plugin.{kind}() has no parameter {option!r}{told}")
 
         def declare(handler: HandlerT) -> HandlerT:
-            function = as_function(_function(handler, kind))
-            named = name or _name(function)
-            self._declarations.append(record(handler=function, name=named, **options))
+            function = as_function(function_of(handler, kind))
+            named = name or name_of(function)
+            self._add(record(handler=function, name=named, **options), place_of(function))
             return handler
 
         return declare if handler is None else declare(handler)
 
+    def _add(self, declaration: Declaration, what: str) -> None:
+        """Add a declaration, and warn when it comes too late for the servers that run."""
+        self._declarations.append(declaration)
+        if self._is_loaded:
+            kind = type(declaration).__name__.removesuffix("Declaration").lower()
+            logger.warning(
+                "Plugin.%s() declares %s after its plugin was loaded: no server that runs has it. "
+                "Declare it while the module is imported, with enabled= if settings decide",
+                kind,
+                what,
+            )
+
     @property
     def _takes_changes(self) -> bool:
         return self._lifespan is not None and len(signature(self._lifespan).parameters) > 1
-
-
-def _function(given: Any, decorator: str) -> Any:
-    if not callable(given):
-        raise TypeError(f"@plugin.{decorator} stands above a function; got {given!r}")
-    return given
-
-
-def _name(handler: Callable[..., Any]) -> str:
-    name = getattr(handler, "__name__", "")
-    if not name or name == "<lambda>":
-        raise ValueError(f"{handler!r} has no name: pass name=")
-    return str(name)

@@ -97,3 +97,31 @@ def _async_function(call: Callable[..., Any]) -> Callable[..., Any]:
         return await call(*args, **kwargs)
 
     return run
+
+
+def function_of(given: Any, decorator: str) -> Any:
+    """The function that a decorator stands above.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not callable(given):
+        raise TypeError(f"@plugin.{decorator} stands above a function; got {given!r}")
+    return given
+
+
+def name_of(handler: Callable[..., Any]) -> str:
+    """The name of a function.
+
+    Raises:
+        ValueError: It has none.
+    """
+    name = getattr(handler, "__name__", "")
+    if not name or name == "<lambda>":
+        raise ValueError(f"{handler!r} has no name: pass name=")
+    return str(name)
+
+
+def place_of(handler: Any) -> str:
+    """A function for the log: its module and name."""
+    return f"{getattr(handler, '__module__', '?')}.{getattr(handler, '__qualname__', handler)}"

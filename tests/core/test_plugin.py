@@ -159,6 +159,24 @@ def test_a_decorator_of_what_is_no_function_says_so(decorator: str) -> None:
         getattr(Plugin(), decorator)(5)
 
 
+async def test_what_is_declared_after_the_plugin_was_loaded_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plugin = Plugin()
+
+    @plugin.lifespan
+    @asynccontextmanager
+    async def lifespan(settings: Any) -> AsyncIterator[None]:
+        plugin.tool(_paid)
+        yield
+
+    async with connect(it=plugin) as client:
+        assert (await client.list_tools()).tools == []
+
+    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert f"Plugin.tool() declares {__name__}._paid after" in record.getMessage()
+
+
 def test_a_resource_without_uri_and_an_unknown_parameter_are_refused() -> None:
     plugin = Plugin()
 

@@ -54,6 +54,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "fetching",
             "input_requests",
             "own_files",
+            "resolvers",
             "sdk_notifications",
             "settings.auth",
             "settings.calls",

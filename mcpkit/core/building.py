@@ -29,6 +29,7 @@ from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
 from mcpkit.core.outputs import build_output, is_structured
 from mcpkit.core.plain import is_plain
 from mcpkit.core.prompts import build_prompt
+from mcpkit.core.resolvers import check_resolvers
 from mcpkit.core.resources import build_resource
 from mcpkit.core.signatures import check_parameters
 from mcpkit.core.threads import WorkerThreads
@@ -74,6 +75,7 @@ def _build_tool(
 ) -> Component:
     is_typed = declaration.input_schema is None
     check_parameters(f"tool {declaration.name!r}", declaration.handler, typed=is_typed)
+    check_resolvers(f"tool {declaration.name!r}", declaration.handler)
     tool = Tool.from_function(
         guarded(declaration.handler, threads),
         name=exposed,

@@ -11,14 +11,22 @@ from typing import Any
 
 import mcp_types as types
 from mcp.server.mcpserver.tools import Tool
-from pydantic_core import to_jsonable_python
+from pydantic import ValidationError
+from pydantic_core import to_json, to_jsonable_python
 
 from mcpkit.core.declarations import ToolDeclaration
 from mcpkit.core.deferred import deferred
-from mcpkit.core.errors import OutputError, PluginContractError
+from mcpkit.core.errors import OutputError, PluginContractError, reason_of
 from mcpkit.core.threads import WorkerThreads
+from mcpkit.core.wording import describe_errors
 
 output_checker = deferred("mcpkit.core.schemas:output_checker")
+
+NOT_FINITE = ("NaN", "Infinity")
+"""Numbers that JSON does not have, as Python writes them."""
+
+PROBLEMS = 10
+"""Most problems with a result that one error tells."""
 
 Finish = Callable[[Any], Awaitable[Any]]
 """Makes the result of a call; raises `OutputError` for what the schema forbids."""
@@ -53,22 +61,26 @@ def build_output(declaration: ToolDeclaration, tool: Tool, threads: WorkerThread
     """
     convert = tool.fn_metadata.convert_result
     if declaration.output_schema is None:
+        has_numbers = "'number'" in repr(tool.output_schema)
 
         async def finish(returned: Any) -> Any:
-            try:
-                return convert(returned)
-            except Exception as exc:  # plugin code: serialisers may raise anything
-                raise OutputError(f"It returned what its output schema forbids: {exc}") from exc
+            result = _converted(convert, returned)
+            if has_numbers and _loses_numbers(result):
+                check = output_checker(declaration.name, tool.output_schema)
+                sent = to_jsonable_python(result.structured_content, inf_nan_mode="null")
+                await threads.run(partial(check, sent))
+            return result
 
         return finish
     check = output_checker(declaration.name, declaration.output_schema)
 
     def checked(returned: Any) -> Any:
-        result = convert(returned)
+        result = _converted(convert, returned)
         if isinstance(result, types.InputRequiredResult) or result.is_error:
             return result
         if not isinstance(returned, types.CallToolResult):
-            structured = to_jsonable_python(returned, by_alias=True)
+            plain = to_jsonable_python(returned, by_alias=True)
+            structured = to_jsonable_python(plain, inf_nan_mode="null")
             result = result.model_copy(update={"structured_content": structured})
         if not isinstance(result.structured_content, dict):
             raise OutputError("It returned no object, which its output schema asks for")
@@ -79,3 +91,33 @@ def build_output(declaration: ToolDeclaration, tool: Tool, threads: WorkerThread
         return await threads.run(partial(checked, returned))
 
     return finish_in_thread
+
+
+def _converted(convert: Callable[[Any], Any], returned: Any) -> Any:
+    """The result of a call; it is the SDK's work, which runs code of the plugin.
+
+    Raises:
+        OutputError: What was returned does not fit the return type, or cannot be sent.
+    """
+    try:
+        return convert(returned)
+    except ValidationError as exc:
+        problems = describe_errors(exc, most=PROBLEMS)
+        told = "; ".join(f"{'.'.join(map(str, item.path))} {item.message}" for item in problems)
+        raise OutputError(f"It returned what its output schema forbids: {told}") from exc
+    except Exception as exc:  # serialisers may raise anything, and files of images be missing
+        raise OutputError(f"What it returned cannot be sent: {reason_of(exc)}") from exc
+
+
+def _loses_numbers(result: Any) -> bool:
+    """Whether numbers that are not finite may become null when a result is sent.
+
+    The text of a result shows cheaply that there are none, which is nearly always so.
+    """
+    if not isinstance(result, types.CallToolResult):
+        return False
+    texts = [block.text for block in result.content if isinstance(block, types.TextContent)]
+    if not any(word in text for text in texts for word in ("null", *NOT_FINITE)):
+        return False
+    plain = to_json(result.structured_content, fallback=str).decode()
+    return any(word in plain for word in NOT_FINITE)

@@ -75,7 +75,9 @@ def output_checker(tool: str, schema: Mapping[str, Any]) -> Check:
     def check(result: Mapping[str, Any]) -> None:
         error = best_match(validator.iter_errors(result))
         if error is not None:
-            raise OutputError(f"It returned what its output schema forbids: {_sentence(error)}")
+            note = "" if error.instance is not None else "; NaN and infinity become null in JSON"
+            told = f"{_sentence(error)}{note}"
+            raise OutputError(f"It returned what its output schema forbids: {told}")
 
     return check
 

@@ -9,6 +9,8 @@ from mcp.server.mcpserver import Elicit, Resolve
 from pydantic import BaseModel
 
 from mcpkit import Context, Plugin, ToolError
+from mcpkit.core.assembly import build
+from mcpkit.core.settings import Settings
 from mcpkit.testing import connect
 from mcpkit.testing.memory import Mode
 
@@ -111,3 +113,30 @@ async def test_a_resolve_function_that_exits_ends_its_call_alone(mode: Mode) -> 
         sys.exit(3)
 
     assert await error_of(mode, booking(leave)) == "Internal error in tool 'trip_book'"
+
+
+async def gather() -> Any:
+    """Yield."""
+    yield Traveller(name="Ada")
+
+
+def count() -> int:
+    """Count."""
+    return 5
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (gather, "'gather', which yields values"),
+        (count, "'count', which returns int instead of Traveller"),
+        ("Ada", "Resolve('Ada'), which is no function"),
+    ],
+)
+def test_a_resolve_function_that_gives_no_such_value_is_refused(function: Any, told: str) -> None:
+    (record,) = build(Settings(), plugins=False, objects={"it": booking(function)}).records
+
+    assert record.error is not None
+    assert record.error.message.startswith("Its tool 'book' fills 'traveller' by")
+    assert told in record.error.message
+    assert record.error.hint

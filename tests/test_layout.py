@@ -54,6 +54,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "fetching",
             "input_requests",
             "own_files",
+            "prompt_arguments",
             "resolvers",
             "sdk_notifications",
             "settings.auth",

@@ -15,6 +15,7 @@ from mcpkit.core.components import Component
 from mcpkit.core.declarations import PromptDeclaration
 from mcpkit.core.errors import ArgumentsError
 from mcpkit.core.handlers import description, guarded, refuse_unknown, unwrapped
+from mcpkit.core.prompt_arguments import PromptArguments
 from mcpkit.core.signatures import check_parameters
 from mcpkit.core.threads import WorkerThreads
 from mcpkit.core.wire import wired
@@ -51,6 +52,7 @@ def build_prompt(
         description=description(declaration.description, declaration.handler),
         icons=declaration.icons,
     )
+    given = PromptArguments(declaration.handler)
     arguments_known = {argument.name: argument for argument in prompt.arguments or ()}
 
     async def run(arguments: Mapping[str, Any], context: Any) -> Any:
@@ -62,7 +64,7 @@ def build_prompt(
         ]
         if missing:
             raise ArgumentsError(f"{', '.join(missing)} is required")
-        messages = await unwrapped(prompt.render(dict(arguments), context))
+        messages = await unwrapped(prompt.render(given.read(arguments), context))
         if isinstance(messages, types.InputRequiredResult):
             return messages
         if messages and isinstance(messages[0], _Whole):
@@ -88,7 +90,7 @@ def build_prompt(
                 arguments=[
                     types.PromptArgument(
                         name=argument.name,
-                        description=argument.description,
+                        description=given.describe(argument.name, argument.description),
                         required=argument.required,
                     )
                     for argument in arguments_known.values()

@@ -1,12 +1,13 @@
 """Prompts: whatever record of a message a function returns arrives as that message."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import mcp_types as types
 import pytest
 from mcp.server.mcpserver.prompts.base import AssistantMessage
+from pydantic import BaseModel, Field
 
-from mcpkit import Context, Plugin, PromptError
+from mcpkit import Context, MCPError, Plugin, PromptError
 from mcpkit.testing import connect
 
 pytestmark = pytest.mark.anyio
@@ -73,3 +74,52 @@ async def test_what_a_prompt_raises_is_told_still() -> None:
     async with connect(demo=plugin) as client:
         with pytest.raises(Exception, match="Not today"):
             await client.get_prompt("demo_ask")
+
+
+class Place(BaseModel):
+    """A place."""
+
+    city: str
+
+
+def travel() -> Plugin:
+    plugin = Plugin()
+
+    @plugin.prompt
+    def plan(
+        cities: Annotated[list[str], Field(description="Where to")],
+        days: int,
+        home: Place | None = None,
+        strict: bool = False,
+        note: str | list[str] = "",
+    ) -> str:
+        """Plan a journey."""
+        return f"{cities!r} {days!r} {home!r} {strict!r} {note!r}"
+
+    return plugin
+
+
+async def test_arguments_of_prompts_are_lists_numbers_and_objects_too() -> None:
+    given = {
+        "cities": '["Oslo", "Bergen"]', "days": "3", "home": '{"city": "Rome"}', "strict": "true",
+        "note": '["none"]',
+    }  # fmt: skip
+
+    async with connect(trip=travel()) as client:
+        (prompt,) = (await client.list_prompts()).prompts
+        result = await client.get_prompt("trip_plan", given)
+
+    (message,) = result.messages
+    assert message.content.text == (  # type: ignore[union-attr]
+        "['Oslo', 'Bergen'] 3 Place(city='Rome') True '[\"none\"]'"
+    )
+    described = {item.name: item.description for item in prompt.arguments or ()}
+    assert described["cities"] == "Where to (a list, as JSON)"
+    assert described["home"] == "(an object, as JSON)"
+    assert described["note"] is None
+
+
+async def test_a_list_that_is_no_json_is_told_so() -> None:
+    async with connect(trip=travel()) as client:
+        with pytest.raises(MCPError, match="cities must be a list, as JSON"):
+            await client.get_prompt("trip_plan", {"cities": "Oslo, Bergen", "days": "3"})

@@ -141,6 +141,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         [
             "adopted",
+            "call_watch",
             "extensions.apps",
             "handlers",
             "manifest_records",

@@ -20,6 +20,7 @@ from mcp.server.subscriptions import (
 
 from mcpkit.core import jobs
 from mcpkit.core.activation import Activator
+from mcpkit.core.call_watch import watched_calls
 from mcpkit.core.calls import Caller
 from mcpkit.core.catalogues import Catalogues
 from mcpkit.core.changes import Changes
@@ -165,11 +166,12 @@ class App:
                             activator.add_inactive(record)
                     parts = self._composition(lifespans.states, bus, gate, tasks, activator)
                     server, listen = compose(parts)
-                    yield Running(
-                        server=server, settings=self.settings, gate=gate, listen=listen,
-                        records=self.records, health=HealthChecks(lifespans.states),
-                        clients=Clients(self.settings.http),
-                    )  # fmt: skip
+                    with watched_calls(lambda: gate.in_flight):
+                        yield Running(
+                            server=server, settings=self.settings, gate=gate, listen=listen,
+                            records=self.records, health=HealthChecks(lifespans.states),
+                            clients=Clients(self.settings.http),
+                        )  # fmt: skip
                     attempts.cancel_scope.cancel()
 
     async def _enter_first(self, lifespans: Lifespans) -> list[Pending]:

@@ -142,5 +142,10 @@ def _where() -> str:
     frame = sys._current_frames().get(_main_thread())  # noqa: SLF001  # documented
     if frame is None:
         return "an unknown place"
+    return place_of(frame)
+
+
+def place_of(frame: FrameType) -> str:
+    """Where a thread is: `file:line in function`."""
     code = frame.f_code
     return f"{code.co_filename}:{frame.f_lineno} in {code.co_name}"

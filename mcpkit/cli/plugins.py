@@ -106,7 +106,7 @@ def _default(setting: Described) -> str:
 @json_option
 @plugin_options
 def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: Any) -> int:
-    """Load plugins, open their lifespans and ask after their health; exit 1 if any fails."""
+    """Load plugins, open and close their lifespans, ask after their health; exit 1 if any fails."""
     from mcpkit.core.stopping import Limits, run_limited
 
     app = _app_for_listing(no_plugins, **options)
@@ -117,11 +117,9 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
             return dict((await running.report(in_full=True))["plugins"])
 
     everything = run_limited(ask)
-    places = {record.name: record.where for record in app.records}
+    records = {record.name: record for record in app.records}
     report = {
-        name: {**entry, "where": places[name]} if places[name] else entry
-        for name, entry in everything.items()
-        if name in wanted
+        name: _verdict(entry, records[name]) for name, entry in everything.items() if name in wanted
     }
     failed = sorted(name for name, entry in report.items() if not entry["ready"])
     if as_json:
@@ -130,6 +128,14 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
         for name, entry in report.items():
             _print_verdict(name, entry)
     return 1 if failed else 0
+
+
+def _verdict(entry: dict[str, Any], record: PluginRecord) -> dict[str, Any]:
+    """What was reported of a plugin while it was open, and how closing it went."""
+    if record.error is not None and entry["ready"]:
+        failed = {"status": str(record.status), "ready": False, "stage": str(record.stage)}
+        entry = {**entry, **failed, "reason": record.error.message, "hint": record.error.hint}
+    return {**entry, "where": record.where} if record.where else entry
 
 
 def _print_verdict(name: str, entry: dict[str, Any]) -> None:

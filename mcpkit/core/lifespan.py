@@ -136,7 +136,7 @@ class Lifespan:
         with anyio.move_on_after(seconds, shield=True) as waiting:
             await self._closed.wait()
         if waiting.cancelled_caught:
-            logger.error("Plugin %s: its lifespan did not close within %g s", self.label, seconds)
+            self._failed(self._error(f"Its lifespan did not close within {seconds:g} s"))
             self._scope.cancel()
 
     @property
@@ -156,8 +156,7 @@ class Lifespan:
             error.__cause__ = cause
         if self._closing.is_set():
             logger.error("Plugin %s: %s", self.label, error.message, exc_info=cause)
-        else:
-            self.record.fail(Stage.LIFESPAN, error)
+        self.record.fail(Stage.LIFESPAN, error)
 
 
 def _is_cancelled(error: BaseException) -> bool:

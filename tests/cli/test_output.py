@@ -80,6 +80,41 @@ def test_a_check_tells_the_place_of_a_failure(run: Run, broken: Path) -> None:
     assert report["plugins"]["snow"]["where"] == f"{broken}:3"
 
 
+LIFESPAN = """
+from contextlib import asynccontextmanager
+import anyio
+from mcpkit import Plugin
+plugin = Plugin()
+
+@plugin.lifespan
+@asynccontextmanager
+async def lifespan(settings):
+    yield
+    {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("await anyio.sleep_forever()", "Its lifespan did not close within 0.1 s"),
+        ("raise RuntimeError('no end')", "Its lifespan raised RuntimeError: no end"),
+    ],
+)
+def test_a_check_tells_of_a_lifespan_that_does_not_close(
+    run: Run, broken: Path, monkeypatch: pytest.MonkeyPatch, end: str, reason: str
+) -> None:
+    broken.write_text(LIFESPAN.format(end=end), "utf-8")
+    monkeypatch.delitem(sys.modules, "mcpkit_plugin_snow", raising=False)
+
+    done = run("plugins", "check", "snow", *ALONE, "--set", "lifespan.shutdown_timeout=0.1")
+    monkeypatch.delitem(sys.modules, "mcpkit_plugin_snow", raising=False)
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:2] == ["FAILED  snow", f"  {reason}"]
+    assert "hint: Set plugins.snow.enabled = false" in done.stdout
+
+
 @pytest.mark.parametrize("arguments", [("plugins", "list", *ALONE), ("serv",), ("read", "x://y")])
 def test_no_color_is_respected(run_on_terminal: RunOnTerminal, arguments: tuple[str, ...]) -> None:
     plain = run_on_terminal(*arguments, env={"NO_COLOR": "1"}).stdout

@@ -104,12 +104,14 @@ def _unknown(
 ) -> SettingsError:
     found = origins(key)
     where = f"{', '.join(map(str, found))}: " if found else ""
-    hint = found[0].hint(key) if found else ""
-    change = f", or {hint[0].lower()}{hint[1:]}" if hint else ""
-    return SettingsError(
-        f"{where}{what} no installed plugin{did_you_mean(name, known)}",
-        hint=f"Install mcpkit-plugin-{shortened(name.replace('_', '-'))}{change}",
-    )
+    remedies = [f"Install mcpkit-plugin-{shortened(name.replace('_', '-'))}"]
+    remedies += [found[0].hint(key)] if found else []
+    suggestion = did_you_mean(name, known)
+    if suggestion:  # rather misspelt than missing
+        remedies.reverse()
+    first, *others = remedies
+    hint = ", or ".join([first, *(f"{other[0].lower()}{other[1:]}" for other in others)])
+    return SettingsError(f"{where}{what} no installed plugin{suggestion}", hint=hint)
 
 
 def _record(point: importlib_metadata.EntryPoint) -> PluginRecord:

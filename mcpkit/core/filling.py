@@ -98,7 +98,12 @@ def _fill(
         )
         for problem in problems
     ]
-    hints = [_hint((*section, *problem.path), origins) for problem in problems]
+    hints = [
+        _missing_hint((*section, *problem.path))
+        if problem.kind == "missing"
+        else _hint((*section, *problem.path), origins)
+        for problem in problems
+    ]
     hint = "; ".join(dict.fromkeys(filter(None, hints))) or remedy
     raise PluginSettingsError("; ".join(told), hint=hint)
 
@@ -113,6 +118,10 @@ def _sourced(key: Key, origins: OriginsOf) -> str:
     sources = ", ".join(map(str, origins(key)))
     path = shortened(spell(key))
     return f"{path} (from {shortened(sources)})" if sources else path
+
+
+def _missing_hint(key: Key) -> str:
+    return f"Set {shortened(spell(key))}; `mcpkit settings init` writes a file with all settings"
 
 
 def _hint(key: Key, origins: OriginsOf) -> str | None:

@@ -92,7 +92,11 @@ def _take(record: PluginRecord, job: Job[PluginRecord], plan: Plan) -> None:
     """Take what came out of loading a plugin; a job that is not done has failed."""
     if not job.done():
         message = f"Importing it did not finish within {plan.timeout:g} s"
-        record.fail(Stage.IMPORT, PluginImportError(message, hint="See lifespan.startup_timeout"))
+        hint = (
+            f"Set plugins.{record.name}.enabled = false to go on without it, or allow it more "
+            "with lifespan.startup_timeout"
+        )
+        record.fail(Stage.IMPORT, PluginImportError(message, hint=hint))
     elif (error := job.exception()) is not None:
         message = f"Loading it raised {reason_of(error)}"
         hint = f"Set plugins.{record.name}.enabled = false to go on without it"

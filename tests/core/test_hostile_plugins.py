@@ -155,6 +155,7 @@ def test_plugins_that_hang_cost_little_more_than_one_of_them(install: Any) -> No
     assert records["quick"].status is Status.LOADED
     for name in names[:-1]:
         assert "did not finish within 3 s" in str(records[name].error)
+        assert "enabled = false" in str(records[name].error.hint)
     assert time.monotonic() - start < 3 * len(names) / 2
 
 

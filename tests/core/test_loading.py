@@ -11,7 +11,7 @@ from mcp.server.mcpserver import MCPServer
 from mcpkit import Plugin, PluginSettings
 from mcpkit.core.app import App
 from mcpkit.core.assembly import build
-from mcpkit.core.discovery import discover
+from mcpkit.core.discovery import discover, select
 from mcpkit.core.errors import (
     PluginContractError,
     PluginError,
@@ -451,6 +451,38 @@ def test_a_misspelt_setting_names_its_source_and_the_nearest_one() -> None:
         "plugins.mine.unit (from environment MCPKIT_PLUGINS__MINE__UNIT) is no setting of it. "
         "Did you mean 'units'?"
     )
+
+
+class Keyed(PluginSettings):
+    api_key: str
+
+
+def test_a_required_setting_that_is_missing_is_named_in_the_hint() -> None:
+    objects = {"mine": Plugin(settings=Keyed)}
+
+    error = record_of(build(Settings(), plugins=False, objects=objects), "mine").error
+
+    assert error is not None
+    assert error.message == "plugins.mine.api_key is required"
+    assert error.hint is not None
+    assert error.hint.startswith("Set plugins.mine.api_key; `mcpkit settings init`")
+
+
+@pytest.mark.parametrize(("name", "first"), [("migne", "Change"), ("other", "Install")])
+def test_a_section_of_no_plugin_is_rather_misspelt_if_one_is_near(name: str, first: str) -> None:
+    origin = Origin(source="command line")
+    settings = Settings.model_validate({"plugins": {name: {"units": "x"}}})
+
+    with pytest.raises(SettingsError) as refused:
+        select(
+            [PluginRecord(name="mine")],
+            settings.plugins,
+            allow=None,
+            origins=lambda key: [origin],
+        )
+
+    assert (refused.value.hint or "").startswith(first)
+    assert f"mcpkit-plugin-{name}" in (refused.value.hint or "")
 
 
 def test_a_wrong_value_is_named_and_never_shown() -> None:

@@ -22,7 +22,14 @@ from mcpkit.core.settings.files import FILE, read_settings_file
 from mcpkit.core.settings.keys import Key, spell, split_list
 from mcpkit.core.settings.origins import Origin, Tree, grow, merge, origins_in, values_of
 from mcpkit.core.settings.trust import FolderSettings, find_folder_settings, trusted_digest
-from mcpkit.core.settings.variables import SETTINGS_PATH, keys_of, ours, read_variables, takes_list
+from mcpkit.core.settings.variables import (
+    SETTINGS_PATH,
+    keys_of,
+    may_be_plugin,
+    ours,
+    read_variables,
+    takes_list,
+)
 from mcpkit.core.suggestions import did_you_mean, shortened
 from mcpkit.core.user_folders import settings_folder
 
@@ -200,7 +207,9 @@ def settings_error(
         path = shortened(spell(problem.path))
         text = say_setting(path, problem.message)
         if problem.kind == "extra_forbidden":
-            text = f"{path} is no setting{did_you_mean(spell(problem.path), known)}"
+            suggestion = _plugin_meant(problem.path, values)
+            suggestion = suggestion or did_you_mean(spell(problem.path), known)
+            text = f"{path} is no setting{suggestion}"
         origins = origins_in(tree or {}, problem.path)
         told.append(f"{name_some([*map(str, origins)])}: {text}" if origins else text)
         hints += [origin.hint(problem.path) for origin in origins[:1]]
@@ -208,3 +217,14 @@ def settings_error(
         told.append(f"and {error.error_count() - MAX_NAMES} more")
     hint = "; ".join(dict.fromkeys(hints)) or "`mcpkit settings schema` tells what they may be"
     return SettingsError("; ".join(told), hint=hint)
+
+
+def _plugin_meant(path: Key, values: Mapping[str, Any]) -> str:
+    """Suggest the section of a plugin for one that stands outside of `plugins`."""
+    key, value = [str(part) for part in path], values.get(str(path[0]))
+    if len(key) > 1 or not isinstance(value, Mapping) or not may_be_plugin(key[0]):
+        return ""
+    while isinstance(value, Mapping) and len(value) == 1:
+        (name, value), *_ = value.items()
+        key.append(name)
+    return f". Did you mean {shortened(spell(['plugins', *key]))!r}?"

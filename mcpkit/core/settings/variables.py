@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from mcpkit.core.deferred import deferred
 from mcpkit.core.errors import SettingsError
-from mcpkit.core.settings import Settings
+from mcpkit.core.settings import PLUGIN_NAME, Settings
 from mcpkit.core.settings.origins import Origin, Source, Tree, grow
-from mcpkit.core.suggestions import did_you_mean, shortened
+from mcpkit.core.suggestions import did_you_mean, nearest, shortened
 
 parse_variables = deferred("mcpkit.core.settings.environment:parse_variables")
 
@@ -88,6 +88,9 @@ def _refuse_unknown(key: tuple[str, ...], origin: Origin) -> None:
     if not _exists(key, Settings):
         known = [PREFIX + DELIMITER.join(keys).upper() for keys in keys_of(Settings)]
         suggestion = did_you_mean(origin.name.upper(), [*known, SETTINGS_PATH])
+        if len(key) > 1 and may_be_plugin(key[0]):
+            meant = PREFIX + DELIMITER.join(("plugins", *key)).upper()
+            suggestion = f". Did you mean {shortened(meant)!r}?"
         raise SettingsError(
             f"{shortened(str(origin))} is no setting{suggestion}",
             hint="`mcpkit settings show` lists all settings",
@@ -100,6 +103,14 @@ def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
         yield (name,)
         if _is_model(field.annotation):
             yield from ((name, *rest) for rest in keys_of(field.annotation))
+
+
+def may_be_plugin(name: str) -> bool:
+    """Whether an unknown section has the name of a plugin, rather than a misspelt one."""
+    sections = [
+        key for key, field in Settings.model_fields.items() if _is_section(field.annotation)
+    ]
+    return PLUGIN_NAME.fullmatch(name) is not None and nearest(name, sections) is None
 
 
 def takes_list(key: tuple[str, ...]) -> bool:
@@ -125,6 +136,10 @@ def _exists(key: tuple[str, ...], model: type[BaseModel]) -> bool:
     if _is_model(field.annotation):
         return _exists(key[1:], field.annotation)
     return "dict" in str(field.annotation) and all(key[1:])
+
+
+def _is_section(annotation: Any) -> bool:
+    return _is_model(annotation) or "dict" in str(annotation)
 
 
 def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:

@@ -104,6 +104,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"overrides": {("http", "prt"): "1"}},
         "command line: http.prt is no setting. Did you mean 'http.port'?",
     ),
+    "plugin on the command line": (
+        {"overrides": {("weather", "units"): "x"}},
+        "command line: weather is no setting. Did you mean 'plugins.weather.units'?",
+    ),
+    "plugin in the environment": (
+        {"MCPKIT_WEATHER__UNITS": "x"},
+        "MCPKIT_WEATHER__UNITS is no setting. Did you mean 'MCPKIT_PLUGINS__WEATHER__UNITS'?",
+    ),
+    "plugin in a file": (
+        {"toml": "[weather]\nunits = 'x'\ndays = 3"},
+        "mcpkit.toml: weather is no setting. Did you mean 'plugins.weather'?",
+    ),
     "file value": (
         {"toml": "[http]\nport = 'hunter2'"},
         "mcpkit.toml: http.port must be an integer",

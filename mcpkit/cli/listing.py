@@ -13,7 +13,7 @@ from mcpkit.cli.target import Target
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
     from mcpkit.core.components import ComponentKind
-    from mcpkit.core.errors import MCPKitError
+    from mcpkit.core.errors import NotFoundError
     from mcpkit.core.registry import Registry
     from mcpkit.core.settings import Settings
     from mcpkit.core.status import PluginRecord
@@ -76,7 +76,7 @@ def find_tool(target: Target, name: str, *, eager: bool = False) -> Definition:
     if source is not None:
         reason = _absence("tool", name, source)
         if reason is not None:
-            raise NotFoundError(reason.message, hint=reason.hint)
+            raise reason
         suggestion = source.registry.suggest("tool", name)
     raise NotFoundError(
         f"Unknown tool {quoted(name)}{suggestion}", hint="`mcpkit tools list` lists them"
@@ -86,13 +86,15 @@ def find_tool(target: Target, name: str, *, eager: bool = False) -> Definition:
 @contextmanager
 def explained_absence(kind: ComponentKind, name: str, app: App | None) -> Iterator[None]:
     """Say why a component is not there, where its plugin failed or is disabled; else which are."""
-    from mcpkit.core.errors import MCPKitError
+    from mcpkit.core.errors import MCPKitError, NotFoundError
 
     try:
         yield
     except MCPKitError as exc:
         reason = None if app is None else _absence(kind, name, app)
-        if reason is None and exc.hint is None and _is_refused(exc.__cause__):
+        if reason is None and exc.message == "Method not found":
+            reason = NotFoundError(f"The server has no {kind}s", hint=_LISTED[kind])
+        elif reason is None and exc.hint is None and _is_refused(exc.__cause__):
             exc.hint = _LISTED[kind] + (", given the same options" if app is None else "")
         raise reason or exc from exc
 
@@ -133,9 +135,9 @@ def _listed(registry: Registry, kinds: Iterable[ComponentKind]) -> list[Definiti
     ]
 
 
-def _absence(kind: ComponentKind, name: str, source: Source) -> MCPKitError | None:
+def _absence(kind: ComponentKind, name: str, source: Source) -> NotFoundError | None:
     """Why a component is not there; None when its name belongs to no plugin that is not served."""
-    from mcpkit.core.errors import MCPKitError
+    from mcpkit.core.errors import NotFoundError
 
     if name in source.registry.components(kind):
         return None
@@ -145,7 +147,7 @@ def _absence(kind: ComponentKind, name: str, source: Source) -> MCPKitError | No
             state = "has failed" if record.error is not None else "is disabled"
             text = f"Plugin {record.label}, to which {name!r} belongs, {state}: {reason}"
             hint = record.error.hint if record.error is not None else None
-            return MCPKitError(text, hint=hint or "`mcpkit plugins list` lists all plugins")
+            return NotFoundError(text, hint=hint or "`mcpkit plugins list` lists all plugins")
     return None
 
 

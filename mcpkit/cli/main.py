@@ -1,7 +1,7 @@
 """The root command: it groups the others and turns every error into two lines and an exit code.
 
 Exit codes: 0 done; 1 a call, check or server failed; 2 the command line, the settings or a strict
-plugin is wrong; 130 interrupted.
+plugin is wrong, or what the command line names is not there; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ import click
 
 from mcpkit import __version__
 from mcpkit.cli.groups import LaterGroup
-from mcpkit.cli.output import data_stream, flush, print_line, release_stdout, styled
+from mcpkit.cli.output import (
+    data_stream,
+    flush,
+    print_json,
+    print_line,
+    release_stdout,
+    styled,
+)
 from mcpkit.core.colours import wanted_colour
 from mcpkit.core.descriptors import STDIN, release
 from mcpkit.core.errors import MCPKitError, NotFoundError, PluginError, SettingsError
@@ -106,6 +113,7 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
         from mcpkit.cli.completion import register_shells  # start-up time is the reason
 
         register_shells()
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         result = cli.main(
             args=None if arguments is None else list(arguments),
@@ -119,12 +127,13 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
         click.echo(exc.format_message())
         return WRONG
     except click.ClickException as exc:
-        exc.show()
-        return exc.exit_code
+        if not as_json:
+            exc.show()
+            return exc.exit_code
+        return _show(MCPKitError(exc.format_message()), exc.exit_code, as_json=True)
     except MCPKitError as exc:
-        _show(exc)
         wrong = isinstance(exc, SettingsError | PluginError | NotFoundError)
-        return WRONG if wrong else FAILED
+        return _show(exc, WRONG if wrong else FAILED, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -134,8 +143,8 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
         if exc.errno not in FULL or exc.filename is not None:
             raise
         _drop_output()
-        _show(MCPKitError(f"Cannot write the output: {exc.strerror}"))
-        return FAILED
+        error = MCPKitError(f"Cannot write the output: {exc.strerror}")
+        return _show(error, FAILED, as_json=as_json)
     return result if isinstance(result, int) else 0
 
 
@@ -144,10 +153,16 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), data_stream().fileno())
 
 
-def _show(error: MCPKitError) -> None:
+def _show(error: MCPKitError, code: int, *, as_json: bool) -> int:
+    """Print an error for people or programs on standard error, and return its exit code."""
+    if as_json:
+        told = {"error": error.message, "hint": error.hint, "exit_code": code}
+        print_json(told, err=True)
+        return code
     print_line(error.message, label=styled("Error:", colour="red"), err=True)
     if error.hint:
         print_line(error.hint, label=styled("hint:"), err=True)
+    return code
 
 
 def _limit_end(code: int) -> None:

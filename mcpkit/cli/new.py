@@ -71,10 +71,8 @@ def _check_name(name: str, *, force: bool) -> None:
     """Refuse names that no plugin can have, or that this one had better not have.
 
     Raises:
-        MCPKitError: The name is legal, but taken or a source of trouble.
-        click.BadParameter: The name is illegal.
+        click.BadParameter: The name is illegal, taken, or a source of trouble.
     """
-    from mcpkit.core.errors import MCPKitError
     from mcpkit.core.settings import PLUGIN_NAME
 
     if not PLUGIN_NAME.fullmatch(name):
@@ -84,10 +82,11 @@ def _check_name(name: str, *, force: bool) -> None:
         )
     problem = f"{name!r} is no name for a plugin"
     if reason := _trouble(name):
-        raise MCPKitError(f"{problem}: {reason}", hint="Choose another name")
+        raise click.BadParameter(f"{problem}: {reason}", param_hint="NAME")
     if not force and (owner := _owner(name)):
-        raise MCPKitError(
-            f"{problem}: {owner} is installed and has it", hint="Choose another name, or --force"
+        raise click.BadParameter(
+            f"{problem}: {owner} is installed and has it; choose another one, or --force",
+            param_hint="NAME",
         )
 
 

@@ -70,10 +70,11 @@ def styled(text: str, *, colour: str | None = None) -> str:
     return text if wanted_colour() is False else click.style(text, fg=colour, bold=True)
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    document = escape_json(json.dumps(value, indent=2, ensure_ascii=False, default=str))
-    click.echo(document, file=data_stream())
+def print_json(value: Any, *, err: bool = False) -> None:
+    """Print one JSON document; on standard error, beside the log, in a single line."""
+    indent = None if err else 2
+    document = escape_json(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
+    click.echo(document, file=None if err else data_stream(), err=err)
 
 
 def print_line(text: str, *, label: str = "", err: bool = False) -> None:

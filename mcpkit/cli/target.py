@@ -29,6 +29,9 @@ if TYPE_CHECKING:  # importing the core costs: commands do it when they run
 
 ResultT = TypeVar("ResultT")
 
+RESOURCE_NOT_FOUND = -32002
+"""JSON-RPC error of servers before SEP-2164; later ones tell invalid parameters."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -76,6 +79,7 @@ class Target:
             questions: Answers what the server asks its user; without it, the server may not ask.
 
         Raises:
+            NotFoundError: What was asked for is not there, or the arguments of a prompt are wrong.
             MCPKitError: The server cannot be reached, or refused what was asked, or a question
                 could not be answered.
         """
@@ -99,9 +103,9 @@ class Target:
         limits: Limits,
     ) -> ResultT:
         from mcp.shared.exceptions import MCPError
-        from mcp_types import CONNECTION_CLOSED
+        from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, METHOD_NOT_FOUND
 
-        from mcpkit.core.errors import MCPKitError
+        from mcpkit.core.errors import MCPKitError, NotFoundError
         from mcpkit.core.groups import leaves, ungrouped
 
         remote = self._remote()
@@ -117,7 +121,8 @@ class Target:
                 raise refusal from error
             is_closed = isinstance(exc, MCPError) and exc.code == CONNECTION_CLOSED
             if isinstance(exc, MCPError) and not (is_closed and self.command):
-                raise MCPKitError(exc.message) from exc
+                is_wrong = exc.code in {INVALID_PARAMS, METHOD_NOT_FOUND, RESOURCE_NOT_FOUND}
+                raise (NotFoundError if is_wrong else MCPKitError)(exc.message) from exc
             where = remote.name if remote is not None else self.command and repr(self.command)
             if where is None:
                 raise

@@ -56,13 +56,13 @@ def test_a_tool_is_called_with_typed_arguments(run: Run) -> None:
     ("arguments", "code", "said"),
     [
         (("call", "conversation_fail"), 1, "Try echo instead"),
-        (("call", "conversation_ecko"), 1, "Did you mean 'conversation_echo'?"),
+        (("call", "conversation_ecko"), 2, "Did you mean 'conversation_echo'?"),
         (("call", "conversation_echo"), 1, "text is required"),
         (("call", "conversation_echo", "--arg", "nonsense"), 2, "is not NAME=VALUE"),
         (("call", "conversation_echo", "--json-args", "[1]"), 2, "not a JSON object"),
         (("call", "conversation_echo", "--json-args", "{"), 2, "not valid JSON"),
-        (("read", "conversation://topik"), 1, "Did you mean 'conversation://topic'?"),
-        (("prompt", "conversation_discuss"), 1, "subject is required"),
+        (("read", "conversation://topik"), 2, "Did you mean 'conversation://topic'?"),
+        (("prompt", "conversation_discuss"), 2, "subject is required"),
         (("tools", "list", "--url", "http://127.0.0.1:1/mcp"), 1, "Cannot talk to"),
         (("tools", "list", "--url", "x", "--command", "y"), 2, "exclude each other"),
         (("tools", "list", "--url", "ftp://127.0.0.1/mcp"), 2, "it is no URL"),
@@ -92,6 +92,39 @@ def test_what_goes_wrong_is_told_in_plain_words(
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
     assert "hunter2" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("call", "nothing"),
+        ("read", "nothing://here"),
+        ("prompt", "nothing"),
+        ("tools", "show", "nothing"),
+        ("plugins", "show", "nothing"),
+        ("plugins", "check", "nothing"),
+    ],
+)
+def test_a_name_that_is_not_there_is_exit_code_2_in_every_command(
+    run: Run, arguments: tuple[str, ...]
+) -> None:
+    plain = run(*arguments, "--no-plugins")
+    data = run(*arguments, "--no-plugins", "--json")
+
+    assert (plain.returncode, plain.stdout) == (data.returncode, data.stdout) == (2, "")
+    error, hint = plain.stderr.splitlines()
+    assert json.loads(data.stderr) == {
+        "error": error.removeprefix("Error: "),
+        "hint": hint.removeprefix("hint: "),
+        "exit_code": 2,
+    }
+
+
+def test_a_wrong_command_line_is_json_too_where_json_is_wanted(run: Run) -> None:
+    done = run("tools", "list", "--json", "--nothing")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--nothing" in json.loads(done.stderr.splitlines()[-1])["error"]
 
 
 def test_resources_and_prompts_are_listed_and_used(run: Run) -> None:

@@ -20,7 +20,15 @@ from mcpkit.cli.completing import (
 )
 from mcpkit.cli.listing import explained_absence, pages
 from mcpkit.cli.options import json_option
-from mcpkit.cli.output import data_stream, dumped, print_json, print_line, print_text, styled
+from mcpkit.cli.output import (
+    data_stream,
+    dumped,
+    print_json,
+    print_line,
+    print_text,
+    styled,
+    writing,
+)
 from mcpkit.cli.questions import Questions, answer_option
 from mcpkit.cli.target import Target, target_options
 from mcpkit.cli.tool_help import show_tool
@@ -185,8 +193,9 @@ def _write_bytes(content: bytes) -> None:
         raise MCPKitError(
             f"The resource is binary, {len(content)} bytes", hint="Write it to a file: > FILE"
         )
-    data_stream().buffer.write(content)
-    data_stream().flush()
+    with writing():
+        data_stream().buffer.write(content)
+        data_stream().flush()
 
 
 def _print_content(content: Iterable[Any], *, error: bool = False) -> None:

@@ -17,6 +17,7 @@ import click
 from mcpkit import __version__
 from mcpkit.cli.groups import LaterGroup
 from mcpkit.cli.output import (
+    OutputClosedError,
     data_stream,
     flush,
     print_json,
@@ -136,7 +137,7 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
         return _show(exc, WRONG if wrong else FAILED, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputClosedError):
         _drop_output()  # whoever read it has had enough, as `head` does
         return 0
     except OSError as exc:

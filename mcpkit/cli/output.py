@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
@@ -23,6 +23,28 @@ NARROWEST = 20
 
 _data: TextIO | None = None
 _replaced: TextIO | None = None
+
+
+class OutputClosedError(Exception):
+    """Nobody reads the output any more; click takes a `BrokenPipeError` for a failure."""
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Write to a stream, which its reader may have closed.
+
+    Raises:
+        OutputClosedError: It has.
+    """
+    try:
+        yield
+    except BrokenPipeError as exc:
+        raise OutputClosedError from exc
+
+
+def _echo(text: str, **options: Any) -> None:
+    with writing():
+        click.echo(text, **options)
 
 
 def reserve_stdout() -> None:
@@ -74,7 +96,7 @@ def print_json(value: Any, *, err: bool = False) -> None:
     """Print one JSON document; on standard error, beside the log, in a single line."""
     indent = None if err else 2
     document = escape_json(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
-    click.echo(document, file=None if err else data_stream(), err=err)
+    _echo(document, file=None if err else data_stream(), err=err)
 
 
 def print_line(text: str, *, label: str = "", err: bool = False) -> None:
@@ -86,14 +108,12 @@ def print_line(text: str, *, label: str = "", err: bool = False) -> None:
         err: Whether it goes to standard error.
     """
     line = f"{label} {escape_line(text)}".rstrip() if label else escape_line(text)
-    click.echo(line, file=None if err else data_stream(), err=err, color=wanted_colour())
+    _echo(line, file=None if err else data_stream(), err=err, color=wanted_colour())
 
 
 def print_text(text: str, *, err: bool = False) -> None:
     """Print what a plugin or another server says; it may have several lines."""
-    click.echo(
-        escape_text(text), file=None if err else data_stream(), err=err, color=wanted_colour()
-    )
+    _echo(escape_text(text), file=None if err else data_stream(), err=err, color=wanted_colour())
 
 
 def dumped(model: Any) -> Any:
@@ -135,7 +155,7 @@ def print_notes(title: str, notes: Mapping[str, str | None]) -> None:
 
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(line, file=data_stream(), color=wanted_colour())
+        _echo(line, file=data_stream(), color=wanted_colour())
 
 
 def _look() -> dict[str, Any]:

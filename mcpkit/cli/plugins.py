@@ -86,11 +86,18 @@ def show(name: str, as_json: bool, no_plugins: bool, **options: Any) -> None:
         elif key == "import_seconds":
             print_line(f"import: {_milliseconds(record)}")
         elif value is not None and key != "slow":
-            print_line(f"{key.replace('_', ' ')}: {value}")
+            print_line(f"{key.replace('_', ' ')}: {_told(value)}")
     if own:
         print_line(f"settings in [plugins.{record.name}]:")
     for setting in own:
         print_line(f"  {setting.name} ({setting.type}, {_default(setting)}): {setting.description}")
+
+
+def _told(value: Any) -> str:
+    """A value for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _default(setting: Described) -> str:

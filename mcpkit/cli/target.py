@@ -192,6 +192,8 @@ def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def with_target(*args: Any, **options: Any) -> Any:
         fields = Target.__dataclass_fields__
         chosen = {name: options.pop(name) for name in fields}
+        if chosen["headers"] and not chosen["url"]:
+            raise click.UsageError("--header goes with --url")
         return function(*args, target=Target(**chosen), **options)
 
     return with_target

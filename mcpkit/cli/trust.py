@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from mcpkit.cli.options import json_option
+from mcpkit.cli.options import json_option, warn
 from mcpkit.cli.output import print_json, print_line, print_table
 
 State = Literal["trusted", "changed", "empty", "unreadable"]
@@ -38,9 +38,9 @@ def trust(folder: Path, show_list: bool, remove: bool, as_json: bool) -> None:
 
 
 def _trust(folder: Path) -> None:
-    from mcpkit.core.errors import NotFoundError
+    from mcpkit.core.errors import NotFoundError, SettingsError
     from mcpkit.core.settings.origins import leaves
-    from mcpkit.core.settings.sources import name_some
+    from mcpkit.core.settings.sources import name_some, validated
     from mcpkit.core.settings.trust import find_folder_settings, trust
 
     found = find_folder_settings(folder)
@@ -49,11 +49,16 @@ def _trust(folder: Path) -> None:
             f"No file in {str(folder.resolve())!r} has settings for mcpkit",
             hint="Change to the folder of mcpkit.toml; `mcpkit settings init` makes one",
         )
-    names = [*leaves(found.read())]
+    tree = found.read()
+    names = [*leaves(tree)]
     trust(found)
     files = " and ".join(path.name for path in found.files)
     told = f"may set {name_some(names)}" if names else "sets nothing"
     print_line(f"Trusted {folder.resolve()}: {files} {told}", err=True)
+    try:
+        validated(tree)
+    except SettingsError as exc:  # it may be complete with other files alone
+        warn(exc.message)
 
 
 def _remove(folder: Path) -> None:

@@ -117,9 +117,11 @@ class App:
             NotFoundError: There is none of that name; the message lists all.
         """
         if name not in self.transports:
+            hint = f"Choose from {', '.join(self.transports)}"
+            if "," in name:
+                hint = f"Repeat --transport for each; {hint[0].lower()}{hint[1:]}"
             raise NotFoundError(
-                f"Unknown transport {quoted(name)}{did_you_mean(name, self.transports)}",
-                hint=f"Choose from {', '.join(self.transports)}",
+                f"Unknown transport {quoted(name)}{did_you_mean(name, self.transports)}", hint=hint
             )
         return self.transports[name]
 

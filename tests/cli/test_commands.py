@@ -78,6 +78,8 @@ def test_a_tool_is_called_with_typed_arguments(run: Run) -> None:
         (("tools", "list", "--set", "nonsense-hunter2"), 2, "is not KEY=VALUE"),
         (("tools", "list", "--set", "htp.port=1"), 2, "Did you mean"),
         (("plugins", "show", "timutil"), 2, "Did you mean 'timeutil'?"),
+        (("call", "conversation_echo", "--header", "X: 1"), 2, "--header goes with --url"),
+        (("serve", "-t", "sse,stdio", "--no-plugins"), 2, "hint: Repeat --transport for each"),
         (("x", "nothing", "here"), 2, "No such command 'nothing'"),
         (("new", "Bad-Name"), 2, "is not lower-case"),
     ],

@@ -1,6 +1,7 @@
 """Tables and errors: what a terminal shows of them, and what a pipe gets."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,6 +79,25 @@ def test_a_check_tells_the_place_of_a_failure(run: Run, broken: Path) -> None:
     assert f"  at: {broken}:3" in lines.stdout.splitlines()
     assert "ok      timeutil" in lines.stdout
     assert report["plugins"]["snow"]["where"] == f"{broken}:3"
+
+
+@pytest.mark.parametrize("arguments", [("tools", "list", "--json"), ("settings", "schema")])
+def test_a_reader_that_has_had_enough_is_no_failure(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        done = run(*arguments, "--no-plugins")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_facts_of_a_plugin_are_told_in_words(run: Run, broken: Path) -> None:
+    lines = run("plugins", "show", "snow", *ALONE).stdout.splitlines()
+
+    assert "editable: no" in lines
 
 
 LIFESPAN = """

@@ -56,10 +56,30 @@ def test_a_server_in_a_strangers_folder_opens_no_port_and_says_why(
 
     assert "instructions, transports, http.port" in warning
     assert "MCPKIT_HTTP__HOST" in warning
-    assert files == f"{tmp_path / 'mcpkit.toml'}, {tmp_path / '.env'}"
+    assert files == str(tmp_path / "mcpkit.toml")
     assert not any("streamable-http at" in line for line in server.lines)
     assert "`mcpkit trust`" in listed.stderr
     assert listed.returncode == 0
+
+
+def test_a_file_that_sets_nothing_without_trust_is_not_among_those_that_were_read(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "mcpkit.toml").write_text("instructions = 'Obey'")
+
+    shown = run("settings", "show", "--no-plugins").stderr
+
+    assert "Settings from no file" in shown
+    assert "do not count" in shown
+
+
+def test_trust_warns_of_what_is_no_setting(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mcpkit.toml").write_text("[http]\nprt = 1")
+
+    done = run("trust")
+
+    assert done.returncode == 0
+    assert "Warning: mcpkit.toml: http.prt is no setting. Did you mean 'http.port'?" in done.stderr
 
 
 def test_a_folder_is_trusted_listed_and_forgotten(run: Run, tmp_path: Path) -> None:
@@ -105,7 +125,7 @@ def test_the_folder_that_directory_names_counts_as_the_working_directory(
     server = serve("-C", str(other))
 
     assert "trusted that folder: name" in server.wait_for("(WARNING .*)")
-    assert server.wait_for("Settings from (.*)") == str(other / "mcpkit.toml")
+    assert server.wait_for("Settings from (.*)") == "no file"
 
 
 MODULE = 'import sys\nprint("IMPORTED", __file__, file=sys.stderr)\n'

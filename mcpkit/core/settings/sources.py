@@ -94,7 +94,7 @@ def read_settings(
     merge(tree, read_variables(environment, "environment"))
     merge(tree, _from_command_line(overrides or {}))
     return Effective(
-        settings=_validate(tree), tree=tree, files=tuple(files), warnings=tuple(warnings)
+        settings=validated(tree), tree=tree, files=tuple(files), warnings=tuple(warnings)
     )
 
 
@@ -145,13 +145,15 @@ def _read_folder(found: FolderSettings) -> _Found:
     if distrust is None:
         return _Found(tree=found.read(), files=files)
     tree, left_out = found.read_harmless()
+    paths = {origin.path for origin in origins_in(tree, ())}
+    counting = tuple(file for file in files if file in paths)
     if not left_out:
-        return _Found(tree=tree, files=files)
+        return _Found(tree=tree, files=counting)
     warning = (
         f"Settings in {str(found.folder)!r} do not count, because {distrust}: "
         f"{name_some(left_out)}. Look at them; `mcpkit trust` makes them count"
     )
-    return _Found(tree=tree, files=files, warnings=(warning,))
+    return _Found(tree=tree, files=counting, warnings=(warning,))
 
 
 def _distrust(found: FolderSettings) -> str | None:
@@ -183,7 +185,12 @@ def _from_command_line(overrides: Mapping[tuple[str, ...], Any]) -> Tree:
     return tree
 
 
-def _validate(tree: Tree) -> Settings:
+def validated(tree: Tree) -> Settings:
+    """The settings of a tree.
+
+    Raises:
+        SettingsError: A name is unknown, or a value wrong.
+    """
     values = values_of(tree)
     try:
         return Settings.model_validate(values)

@@ -99,7 +99,16 @@ def call(
         print_json(dumped(result))
     else:
         _print_content(result.content, error=result.is_error)
+    if result.is_error and not target.legacy and _needs_session(result.content):
+        print_line("Pass --legacy to be asked", label=styled("hint:"), err=True)
     return 1 if result.is_error else 0
+
+
+def _needs_session(content: Iterable[Any]) -> bool:
+    """Whether a tool failed because it asks in the middle of its call."""
+    from mcpkit.core.input_requests import NEEDS_SESSION
+
+    return any(NEEDS_SESSION in (getattr(block, "text", None) or "") for block in content)
 
 
 @click.command()

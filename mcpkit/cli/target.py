@@ -44,6 +44,7 @@ class Target:
     assignments: tuple[str, ...]
     log_level: str | None
     no_plugins: bool
+    legacy: bool
 
     @property
     def is_local(self) -> bool:
@@ -159,6 +160,7 @@ class Target:
             extensions = [FollowTasks()]
             async with mcp.Client(
                 server,
+                mode="legacy" if self.legacy else "auto",
                 logging_callback=_log,
                 elicitation_callback=None if questions is None else questions.answer,
                 extensions=extensions,
@@ -186,6 +188,9 @@ def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         metavar="NAME: VALUE",
         help="Send a header with --url, such as 'X-API-Key: …'. Repeatable.",
+    )
+    @click.option(
+        "--legacy", is_flag=True, help="Speak the protocols of 2025: some tools ask only there."
     )
     @plugin_options
     @functools.wraps(function)

@@ -24,6 +24,7 @@ from pydantic import AnyUrl, BaseModel
 from typing_extensions import TypeVar
 
 from mcpkit.core.errors import ToolError
+from mcpkit.core.input_requests import NEEDS_SESSION
 from mcpkit.core.nested import Nested
 from mcpkit.core.sampling import Messages, Sampled, sample
 
@@ -157,8 +158,8 @@ class Context(SDKContext[StateT, Any], Generic[SettingsT, StateT]):
             return await super().elicit(message, schema)
         except NoBackChannelError as exc:
             raise ToolError(
-                f"The user cannot be asked in the middle of this call ({message!r}): that needs "
-                "a session of protocol 2025-11-25 or a task"
+                f"The user cannot be asked in the middle of this call ({message!r}): "
+                f"{NEEDS_SESSION}"
             ) from exc
         except ValueError as exc:
             raise ToolError(f"The answer to {message!r} does not fit what was asked") from exc

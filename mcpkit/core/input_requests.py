@@ -17,6 +17,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcpkit.core.errors import HandlerError
 
+NEEDS_SESSION = "that needs a session of protocol 2025-11-25 or a task"
+"""What an error says where a client cannot be asked in the middle of a call."""
+
 
 def check_input_required(result: Any, session: ServerSession) -> None:
     """Refuse a result that asks its client for what the client cannot give.

@@ -35,6 +35,14 @@ def ask_order() -> Elicit[Order]:
 def order(found: Annotated[Order, Resolve(ask_order)]) -> str:
     "Order."
     return f"{found.count} {found.size} {found.gift} {found.note}"
+
+from mcpkit import Context
+
+@plugin.tool()
+async def haggle(ctx: Context) -> str:
+    "Ask in the middle of the call."
+    answer = await ctx.elicit("What do you order?", Order)
+    return f"{answer.action} {answer.data.count}"
 """
 
 ORDER = ("call", "clock_order", "--set", "plugins_allow=clock")
@@ -46,6 +54,19 @@ def asking(site: Path) -> Path:
     module = site / "clock_module.py"
     module.write_text(module.read_text("utf-8") + MORE, "utf-8")
     return site
+
+
+def test_a_tool_that_asks_in_the_middle_of_its_call_asks_with_legacy(
+    run: Run, asking: Path
+) -> None:
+    haggle = ("call", "clock_haggle", "--set", "plugins_allow=clock", "--answer", "count=2")
+
+    refused = run(*haggle)
+    asked = run(*haggle, "--legacy")
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == "hint: Pass --legacy to be asked"
+    assert (asked.returncode, asked.stdout) == (0, "accept 2\n"), asked.stderr
 
 
 @pytest.mark.parametrize(

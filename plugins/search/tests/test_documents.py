@@ -162,6 +162,14 @@ async def test_nothing_else_can_be_read(settings: Any, path: str) -> None:
     assert caught.value.code == -32602
 
 
+async def test_the_error_for_a_long_path_repeats_a_part_of_it(settings: Any) -> None:
+    async with searching(settings) as client:
+        with pytest.raises(MCPError, match="There is no document 'xxx") as refused:
+            await client.read_resource(f"search://documents/{'x' * 60_000}")
+
+    assert len(str(refused.value)) < 300
+
+
 async def test_reindexing_reads_what_changed_and_forgets_what_is_gone(
     settings: Any, notes: Path
 ) -> None:

@@ -38,6 +38,9 @@ __all__ = ["plugin"]
 SKIPPED_FILES = 50
 """Skipped files that `search_status` names."""
 
+SHOWN = 200
+"""Characters of a path that an error repeats."""
+
 NO_FOLDERS = (
     "No folders are searched here. The operator sets plugins.search.folders to the paths of folders"
 )
@@ -201,7 +204,8 @@ async def document(path: str, ctx: SearchContext) -> str:
     except ReaderError as exc:
         raise ResourceError(NO_READER) from exc
     if text is None:
-        raise ResourceNotFoundError(f"There is no document {path!r}; search_documents finds them")
+        told = repr(path[:SHOWN]) + "…" * (len(path) > SHOWN)
+        raise ResourceNotFoundError(f"There is no document {told}; search_documents finds them")
     return text.body
 
 

@@ -67,8 +67,7 @@ def build_output(declaration: ToolDeclaration, tool: Tool, threads: WorkerThread
             result = _converted(convert, returned)
             if has_numbers and _loses_numbers(result):
                 check = output_checker(declaration.name, tool.output_schema)
-                sent = to_jsonable_python(result.structured_content, inf_nan_mode="null")
-                await threads.run(partial(check, sent))
+                await threads.run(partial(check, _as_sent(result.structured_content)))
             return result
 
         return finish
@@ -79,12 +78,11 @@ def build_output(declaration: ToolDeclaration, tool: Tool, threads: WorkerThread
         if isinstance(result, types.InputRequiredResult) or result.is_error:
             return result
         if not isinstance(returned, types.CallToolResult):
-            plain = to_jsonable_python(returned, by_alias=True)
-            structured = to_jsonable_python(plain, inf_nan_mode="null")
+            structured = to_jsonable_python(returned, by_alias=True)
             result = result.model_copy(update={"structured_content": structured})
         if not isinstance(result.structured_content, dict):
             raise OutputError("It returned no object, which its output schema asks for")
-        check(result.structured_content)
+        check(_as_sent(result.structured_content))
         return result
 
     async def finish_in_thread(returned: Any) -> Any:
@@ -107,6 +105,11 @@ def _converted(convert: Callable[[Any], Any], returned: Any) -> Any:
         raise OutputError(f"It returned what its output schema forbids: {told}") from exc
     except Exception as exc:  # serialisers may raise anything, and files of images be missing
         raise OutputError(f"What it returned cannot be sent: {reason_of(exc)}") from exc
+
+
+def _as_sent(structured: Any) -> Any:
+    """Structured content as clients get it: JSON has no numbers that are not finite."""
+    return to_jsonable_python(structured, inf_nan_mode="null")
 
 
 def _loses_numbers(result: Any) -> bool:

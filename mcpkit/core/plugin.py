@@ -176,7 +176,7 @@ class Plugin:
 
         def declare(handler: HandlerT) -> HandlerT:
             function = function_of(handler, "completion")
-            self._add(CompletionDeclaration(handler=function), place_of(function))
+            self._add(CompletionDeclaration(handler=as_function(function)), place_of(function))
             return handler
 
         return declare if handler is None else declare(handler)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mcpkit import Context, MCPKitError, Plugin
+from mcpkit import Context, MCPKitError, Plugin, ResourceTemplateReference
 from mcpkit.core.assembly import build
 from mcpkit.core.settings import Settings
 from mcpkit.testing import connect
@@ -90,16 +90,24 @@ async def test_a_partial_takes_the_arguments_that_it_leaves_open() -> None:
     plugin.tool(partial(later, 2), name="of_two")
     plugin.resource("it://{base}")(partial(power, exponent=3))
 
+    async def complete(suffix: str, ref: Any, argument: Any, context: Any) -> list[str]:
+        return [argument.value + suffix]
+
+    plugin.completion(partial(complete, "0"))
+
     async with connect(it=plugin) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         square = await client.call_tool("it_power", {"base": 3})
         of_two = await client.call_tool("it_of_two", {"exponent": 5})
         bound = await client.call_tool("it_power", {"base": 3, "exponent": 9})
         cube = await client.read_resource("it://2")
+        ref = ResourceTemplateReference(uri="it://{base}")
+        completed = await client.complete(ref, {"name": "base", "value": "1"})
 
     assert tools["it_power"].description == "Raise to a power."
     assert list(tools["it_power"].input_schema["properties"]) == ["base"]
     assert square.structured_content == {"result": "it_power 9"}
     assert of_two.structured_content == {"result": 32}
     assert bound.is_error
+    assert completed.completion.values == ["10"]
     assert cube.contents[0].text == "it_power 8"  # type: ignore[union-attr]

@@ -128,9 +128,14 @@ class LoopWatch:
             raise LoopBlockedError("It blocked the event loop")
 
     def _notice(self, number: int, frame: FrameType | None) -> None:
-        """Interrupt what blocks at once from now on, and do what is done at this signal."""
-        self._is_stopping = True
-        self._replaced[number](number, frame)
+        """Do what is done at this signal, and interrupt what blocks at once from then on.
+
+        Not before: the interrupt would be raised in the handler of the signal.
+        """
+        try:
+            self._replaced[number](number, frame)
+        finally:
+            self._is_stopping = True
 
 
 def _main_thread() -> int:

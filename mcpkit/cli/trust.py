@@ -7,8 +7,8 @@ from typing import Literal
 
 import click
 
-from mcpkit.cli.options import json_option, warn
-from mcpkit.cli.output import print_json, print_line, print_table
+from mcpkit.cli.options import json_option
+from mcpkit.cli.output import print_json, print_line, print_table, styled
 
 State = Literal["trusted", "changed", "empty", "unreadable"]
 
@@ -58,7 +58,7 @@ def _trust(folder: Path) -> None:
     try:
         validated(tree)
     except SettingsError as exc:  # it may be complete with other files alone
-        warn(exc.message)
+        print_line(exc.message, label=styled("Warning:", colour="yellow"), err=True)
 
 
 def _remove(folder: Path) -> None:

@@ -25,8 +25,8 @@ PYTEST := $(BIN)/python -m pytest $(WORKERS)
 help:
 	@echo "make serve         serve the bundled plugins at http://127.0.0.1:8000/mcp"
 	@echo "make test          lint, format check, strict types, tests, conformance"
-	@echo "make quick         lint, format check, strict types, unit tests: what needs no server process"
-	@echo "make unit          the unit tests alone"
+	@echo "make quick         lint, format check, strict types, the fast tests of the core"
+	@echo "make unit          the fast tests of the core alone"
 	@echo "make conformance   the official conformance suites of the protocol"
 	@echo "make bounds        the tests with the lowest and with the newest versions of all dependencies"
 	@echo "make coverage      the tests with branch coverage, of the processes that they start as well"
@@ -56,7 +56,7 @@ types: $(STAMP)
 	$(BIN)/mypy $(SOURCES)
 
 unit: $(STAMP)
-	$(PYTEST) -m "not contract and not packaging"
+	$(PYTEST) tests -m "not contract and not packaging and not slow"
 
 pytest: $(STAMP) $(CLIENTS)
 	$(PYTEST) --durations=10

@@ -287,6 +287,7 @@ def readme_commands() -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [line for line in readme_commands() if " serve" not in line])
 def test_commands_of_the_readme_run(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str

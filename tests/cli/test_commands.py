@@ -21,6 +21,8 @@ from mcpkit.cli.tool_help import type_in_words
 from tests.cli.conftest import kept_logging
 from tests.conftest import BUNDLED, Run, Serve
 
+pytestmark = pytest.mark.slow
+
 
 def test_version_and_help_teach(run: Run) -> None:
     version, help_text, nothing = run("--version"), run("--help"), run()

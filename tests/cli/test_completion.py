@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 BASH = """
 eval "$(mcpkit completion bash)"
 compopt() { open=yes; }

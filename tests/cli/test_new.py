@@ -11,6 +11,8 @@ import pytest
 from mcpkit.cli import new
 from tests.conftest import ROOT, Run
 
+pytestmark = pytest.mark.slow
+
 TEMPLATE = ROOT / "cookiecutter-template"
 
 

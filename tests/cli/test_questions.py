@@ -18,6 +18,8 @@ from mcpkit.cli.questions import Questions
 from mcpkit.testing import connect
 from tests.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 MORE = """
 from typing import Literal
 from mcpkit import Elicit, Resolve

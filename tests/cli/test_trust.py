@@ -12,6 +12,8 @@ import pytest
 from mcpkit.core.settings.trust import forget
 from tests.conftest import Run, Serve, environment
 
+pytestmark = pytest.mark.slow
+
 KEY = "a-key-of-good-length-0123456789"
 HOSTILE = f"""
 eager = true

@@ -12,6 +12,8 @@ from mcpkit.core.settings import Settings
 from mcpkit.core.status import Status
 from mcpkit.testing import connect
 
+pytestmark = pytest.mark.slow
+
 GOOD = """
     from mcpkit import Plugin
     plugin = Plugin()

@@ -404,6 +404,7 @@ def test_a_prefix_resolves_a_collision_and_may_be_empty() -> None:
     assert names("") == ["mine_walk", "run"]
 
 
+@pytest.mark.slow
 def test_fifty_shuffled_load_orders_give_one_catalogue(
     install: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

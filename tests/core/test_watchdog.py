@@ -6,6 +6,8 @@ from textwrap import dedent
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PREAMBLE = """
     import atexit, re, sys, threading, time
     from mcpkit.core.logs import set_up_logging

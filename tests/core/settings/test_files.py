@@ -312,6 +312,7 @@ def test_a_dotenv_may_refer_to_variables(read: Read) -> None:
     assert effective.settings.title == "none"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["toml", "dotenv", "environment"])
 def test_twenty_thousand_keys_are_read_in_seconds(
     read: Read, monkeypatch: pytest.MonkeyPatch, source: str

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # importing the core costs: the shell waits
     from mcpkit.core.components import ComponentKind
     from mcpkit.core.inventory import Inventory
 
-Items = list[CompletionItem[str]]
+Items: TypeAlias = "list[CompletionItem[str]]"  # click 8.2 cannot say it at run time
 
 _SAFE = re.compile(r"[\w:/.+=,~@%-]+", re.ASCII)
 """Names that a shell takes as they are. Others are not completed: they would need quotes."""

@@ -6,11 +6,13 @@ works on a copy below `build/mutants`, a folder for each module. Exit code 0 onl
 (`equivalents.py`).
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.mutation.equivalents import EQUIVALENT
@@ -56,6 +58,13 @@ timeout_multiplier = 4.0
 timeout_constant = 5.0
 """
 
+SHOW = """
+import json, sys
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+sys.stdout.write(json.dumps({name: get_diff_for_mutant(name) for name in sys.argv[1:]}))
+"""
+"""`mutmut show` for many mutants; each would take a second otherwise."""
+
 
 def main(wanted: list[str]) -> int:
     """Try the modules whose paths hold one of the words, or all of them."""
@@ -76,7 +85,7 @@ def try_module(module: str) -> bool:
         sys.stdout.flush()
         return False
     left = {name: status for name, status in statuses.items() if status not in KILLED}
-    lines = {name: changed_line(folder, name) for name in left}
+    lines = changed_lines(folder, left)
     same = {name for name in left if lines[name] in EQUIVALENT.get(module, {})}
     total, killed = len(statuses) - len(same), len(statuses) - len(left)
     told = f"{module}: {killed} of {total} killed ({killed / total:.0%}), {len(same)} equivalent\n"
@@ -87,9 +96,13 @@ def try_module(module: str) -> bool:
     return killed >= FLOOR * total
 
 
-def changed_line(folder: Path, mutant: str) -> str:
-    """The lines that a mutant adds, or those that it takes away."""
-    diff = mutmut(folder, "show", mutant).stdout
+def changed_lines(folder: Path, mutants: Iterable[str]) -> dict[str, str]:
+    """The lines that each mutant adds, or those that it takes away."""
+    diffs = json.loads(python(folder, "-c", SHOW, *mutants).stdout)
+    return {name: _changed(diff) for name, diff in diffs.items()}
+
+
+def _changed(diff: str) -> str:
     for sign in ("+", "-"):
         found = re.findall(rf"^[{sign}](?![{sign}])\s*(.*)$", diff, re.MULTILINE)
         if found:
@@ -115,10 +128,16 @@ def prepare(folder: Path, module: str) -> None:
 
 def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of mutmut in a folder."""
+    return python(folder, "-m", "mutmut", *arguments)
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, with mutmut; its bytecode is kept, as many processes import it."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "build/mutmut"), "PYTHONDONTWRITEBYTECODE": ""}
     return subprocess.run(
-        [sys.executable, "-m", "mutmut", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "build/mutmut")},
+        env=env,
         capture_output=True,
         text=True,
         check=False,

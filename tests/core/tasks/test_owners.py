@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from starlette.requests import Request
 
 from mcpkit.core.settings import AuthSettings
 from mcpkit.core.tasks.owners import Owners
@@ -46,3 +48,18 @@ def test_an_owner_is_server_client_and_key() -> None:
 
     assert len({alice, *others.values()}) == 8, others
     assert alice == owner("one", "alice", {"alice": "a" * 20})
+
+
+def test_owners_of_tasks_that_are_kept_stay_the_same_in_every_release() -> None:
+    assert owner("one", None, {}) == "a8fdf049cc1e661e13867ee9e3cd6830"
+    assert owner("one", "alice", {"alice": "a" * 20}) == "868d2a172b2cac0be01187eebfe2256a"
+
+
+def test_running_tasks_count_by_address_or_else_by_owner() -> None:
+    owners = Owners("one", AuthSettings())
+    scope = {"type": "http", "headers": [], "client": ("10.0.0.1", 7)}
+    posted: Any = SimpleNamespace(request=Request(scope))
+    said: Any = SimpleNamespace(request=None)
+
+    assert owners.client_of(posted) == "peer:10.0.0.1"
+    assert owners.client_of(said) == owners.of(said)

@@ -26,6 +26,8 @@ def tasks(**sizes: list[int]) -> list[Finished]:
         # All together: who has most gives, and who has little gives nothing.
         (tasks(a=[1000] * 4, b=[500]), Finished("new", "c", 9, 4500), ["a0"]),
         (tasks(a=[2000, 2000], b=[1000] * 4), Finished("new", "c", 9, 2500), ["a0", "b0"]),
+        (tasks(a=[4096]), Finished("new", "c", 9, 4096), []),
+        (tasks(a=[4097]), Finished("new", "c", 9, 4096), ["a0"]),
         # The task that ends now is counted once, and never goes.
         (tasks(a=[5000]), Finished("a0", "a", 9, 5000), []),
     ],

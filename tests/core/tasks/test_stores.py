@@ -136,6 +136,30 @@ async def test_a_task_expires_after_it_is_over_only(open_store: Open, clock: Clo
     assert (await store.get("running")).status == "working"
 
 
+async def test_a_task_is_there_until_the_moment_at_which_it_expires(
+    open_store: Open, clock: Clock
+) -> None:
+    store = await open_store()
+    await finish(store, "done", 1)
+
+    clock.now = (await store.get("done")).expires
+    assert await store.sweep() == 0
+    assert await store.get("done") is not None
+    clock.now += 0.001
+    assert await store.get("done") is None
+
+
+async def test_a_finished_task_that_is_kept_again_costs_no_other(open_store: Open) -> None:
+    store = await open_store(max_kept_per_client=2)
+    await finish(store, "other", 1)
+    await finish(store, "again", 1)
+
+    await store.put(await store.get("again"), b"2")
+
+    assert set(await store.get_all(["other", "again"])) == {"other", "again"}
+    assert await store.outcome("again") == b"2"
+
+
 async def test_the_oldest_results_of_an_owner_go_first(open_store: Open) -> None:
     store = await open_store(max_size_per_client=10 * KIB, max_kept_per_client=3)
     for number in range(5):

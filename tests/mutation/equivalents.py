@@ -12,6 +12,15 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "core/own_files.py": {
         "content = file.read(max_bytes + 2)": "one byte over the limit shows as well as two",
     },
+    "core/settings/masking.py": {
+        'is_secret = secret or is_secret_field(field, name if by_name else "XXXX")': (
+            "no name of a secret either"
+        ),
+        'def is_secret_field(field: FieldInfo, name: str = "XXXX") -> bool:': (
+            "no name of a secret either"
+        ),
+        "return shown | _mask_model(filled, secret=None, by_name=True)": "None is false",
+    },
     "core/tasks/memory.py": {
         "return {worker: self._beats.get(worker, None) for worker in workers}": _STILL,
         "return {worker: self._beats.get(worker, ) for worker in workers}": _STILL,

@@ -23,22 +23,27 @@ FLOOR = 0.9
 KILLED = frozenset({"killed", "timeout", "segfault"})
 
 TARGETS: dict[str, tuple[str, ...]] = {
+    "core/catalogues.py": ("core/test_catalogues.py",),
     "core/clients.py": ("core/test_clients.py",),
     "core/log_limits.py": ("core/test_log_limits.py",),
+    "core/manifest_records.py": ("core/test_catalogues.py",),
     "core/own_files.py": ("core/test_own_files.py",),
     "core/settings/masking.py": (
         "core/settings/test_masking.py",
         "core/settings/test_masking_values.py",
     ),
     "core/settings/trust.py": ("core/settings/test_trust.py",),
+    "core/tasks/changes.py": ("core/tasks/test_failover.py", "core/tasks/test_stores.py"),
     "core/tasks/memory.py": ("core/tasks/test_stores.py",),
     "core/tasks/owners.py": ("core/tasks/test_owners.py",),
     "core/tasks/quotas.py": ("core/tasks/test_quotas.py",),
     "core/threads.py": ("core/test_threads.py",),
     "core/transports/api_keys.py": ("core/test_guard.py",),
     "core/transports/guard.py": ("core/test_guard.py",),
+    "core/transports/messages.py": ("core/test_messages.py",),
     "core/transports/names.py": ("core/test_guard.py", "core/test_names.py"),
     "core/transports/principals.py": ("core/test_guard.py",),
+    "core/written.py": ("core/test_catalogues.py",),
 }
 """Modules, and their tests: only such as start no process, which hundreds of runs would feel."""
 

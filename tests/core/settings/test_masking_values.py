@@ -4,7 +4,7 @@ import enum
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NewType
 
 import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, SecretStr
@@ -33,6 +33,9 @@ class Closed(BaseModel):
     word: str = Field("x", repr=False)
 
 
+Made = NewType("Made", str)
+
+
 class Kinds(BaseModel):
     """Fields of types that can hold no secret, then of types that can."""
 
@@ -48,6 +51,7 @@ class Kinds(BaseModel):
 
     anything: Any
     raw: bytes
+    made: Made
     pair: tuple[str, SecretStr]
     hidden: Closed
     models: list[Closed]
@@ -118,7 +122,7 @@ def test_the_servers_settings_leave_plugins_out_and_a_section_shows_the_hosts_pa
 
 def test_a_section_that_does_not_fit_shows_fields_of_plain_types_only() -> None:
     plain = ("literal", "annotated", "either", "several", "mapping", "model", "url", "color")
-    secret = ("anything", "raw", "pair", "hidden", "models", "unseen", "password", "other")
+    secret = ("anything", "raw", "made", "pair", "hidden", "models", "unseen", "password", "other")
     section = PluginSection.model_validate(dict.fromkeys((*plain, "nothing", *secret), "value"))
 
     shown = mask_section(section, Kinds, None)
@@ -129,6 +133,32 @@ def test_a_section_that_does_not_fit_shows_fields_of_plain_types_only() -> None:
     assert {name: shown[name] for name in secret} == dict.fromkeys(secret, MASK)
 
 
+class Counts(BaseModel):
+    """Fields whose names have the word of a secret in them, though not at their ends."""
+
+    token_count: int = 7
+    key_length: float | None = 1.5
+    cookie_size: Annotated[int, Field(ge=0)] = 8
+    token_words: dict[str, str] = Field(default_factory=lambda: {"a": "b"})
+    key_either: int | str = 9
+    token_note: Annotated[str, Field(max_length=9)] = "note"
+    door_key: Annotated[int, Field(ge=0)] = 4711
+
+
+def test_numbers_are_secrets_by_the_end_of_their_names_and_texts_by_any_part() -> None:
+    shown = mask(Counts(), by_name=True)
+
+    assert (shown["token_count"], shown["key_length"], shown["cookie_size"]) == (7, 1.5, 8)
+    assert shown["token_words"] == {"a": MASK}
+    assert [shown[name] for name in ("key_either", "token_note", "door_key")] == [MASK] * 3
+
+
+def test_names_within_a_field_of_texts_make_secrets_where_a_section_does_not_fit() -> None:
+    section = PluginSection.model_validate({"named": {"token": "x", "plain": "y"}})
+
+    assert mask_section(section, Given, None)["named"] == {"token": MASK, "plain": "y"}
+
+
 @pytest.mark.parametrize(
     ("message", "path", "values", "shown"),
     [
@@ -136,6 +166,7 @@ def test_a_section_that_does_not_fit_shows_fields_of_plain_types_only() -> None:
         ("four or abc", ("other",), {"other": ["four", "abc"]}, f"{MASK} or abc"),
         ("12345 1.25 true", ("other",), {"other": {"a": (12345, 1.25)}}, f"{MASK} {MASK} true"),
         ("long-longer", ("other",), {"other": ["long", "long-longer"]}, MASK),
+        ("azzzzb", ("other",), {"other": ["zzzz", "azzzzb"]}, MASK),
         ("secret", ("password",), {"password": "secret"}, MASK),
         ("value", ("either", 0), {"either": "value"}, "value"),
         ("value", ("unknown",), {"unknown": "value"}, MASK),

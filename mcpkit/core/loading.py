@@ -145,9 +145,9 @@ def import_plugin(record: PluginRecord) -> Any:
 
 
 def _resolve(entry_point: str) -> Any:
-    """Import `module:attribute`, or the module alone."""
-    module_name, _, attributes = entry_point.partition(":")
+    """Import `module:attribute`, or the module alone; extras behind it make no difference."""
+    module_name, _, attributes = entry_point.partition("[")[0].partition(":")
     value: Any = importlib.import_module(module_name.strip())
-    for attribute in filter(None, attributes.split("[")[0].strip().split(".")):
+    for attribute in filter(None, attributes.strip().split(".")):
         value = getattr(value, attribute)
     return value

@@ -141,3 +141,118 @@ def test_requests_of_a_session_that_was_ended_count_until_they_have_ended() -> N
     assert taken == [True] * 5
     assert refused is False
     assert limit.take(10) is True
+
+
+def entered(known: Clients, name: str) -> Place:
+    place = known.enter(name)
+    assert place is not None
+    return place
+
+
+def test_a_session_that_was_ended_is_not_ended_again() -> None:
+    ended: list[str] = []
+    known = clients(max_sessions_per_client=1)
+    opened(known, "a", ended)
+
+    assert known.enter("a") is not None
+    assert known.enter("a") is None
+    assert ended == ["a"]
+
+
+def test_a_session_with_two_connections_is_idle_when_both_have_gone() -> None:
+    known = clients(max_sessions_per_client=1)
+    place = entered(known, "a")
+    place.use()
+    place.use()
+
+    assert place.release() is False
+    assert known.enter("a") is None
+    assert place.release() is True
+    assert known.enter("a") is not None
+
+
+def test_a_session_that_was_ended_is_not_idle_when_its_last_connection_goes() -> None:
+    known = clients(max_sessions_per_client=1)
+    place = entered(known, "a")
+    place.use()
+    known.leave(place)
+
+    assert place.release() is True
+    assert known.enter("a") is not None
+    assert known.enter("a") is None
+
+
+def test_a_client_without_sessions_is_forgotten_and_one_with_any_is_not() -> None:
+    known = clients(max_sessions_per_client=2)
+    first, second = entered(known, "a"), entered(known, "a")
+    known.leave(first)
+
+    third = entered(known, "a")
+    assert third.client is second.client
+    assert known.enter("a") is None
+    known.leave(second)
+    known.leave(third)
+    new = entered(known, "a")
+    assert new.client is not second.client
+    known.leave(second)  # of the client that was
+    assert entered(known, "a").client is new.client
+
+
+def test_who_leaves_twice_makes_room_for_one() -> None:
+    known = clients(max_sessions_per_client=2)
+    first, _ = entered(known, "a"), entered(known, "a")
+    known.leave(first)
+    known.leave(first)
+
+    assert known.enter("a") is not None
+    assert known.enter("a") is None
+
+
+def test_requests_of_a_session_that_has_left_count_no_more() -> None:
+    known = clients(max_requests_per_client=2)
+    first, second = entered(known, "a"), entered(known, "a")
+    gone, limit = RequestLimit(9, first), RequestLimit(9, second)
+    assert [gone.take(10), gone.take(20), limit.take(0)] == [True, True, False]
+
+    known.leave(first)
+    assert (second.client.requests, second.client.requests_size) == (0, 0)
+    gone.give(20)
+    gone.give(10)
+
+    assert [limit.take(), limit.take(), limit.take()] == [True, True, False]
+    assert second.client.requests_size == 0
+    limit.give()
+    assert (second.client.requests, second.client.requests_size) == (1, 0)
+
+
+def test_answers_may_be_kept_up_to_the_size_of_all_requests() -> None:
+    place = entered(clients(max_requests_size_per_client=2048), "a")
+    assert RequestLimit(9, place).take(1024)
+
+    assert place.has_room(1024)
+    assert not place.has_room(1025)
+
+
+def test_what_a_client_may_resume_has_a_size() -> None:
+    known = clients(resumable_size_per_client=4096)
+
+    assert entered(known, "a").client.kept.most == 4096
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("calls", "A session has 1 requests in flight, as many as calls.limit_per_connection"),
+        ("count", "a has 1 requests in flight, as many as http.max_requests_per_client"),
+        ("size", "a has 1 requests in flight, as many as http.max_requests_size_per_client"),
+    ],
+)
+def test_a_limit_that_is_reached_is_named(
+    name: str, setting: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    http = {"count": {"max_requests_per_client": 1}, "size": {"max_requests_size_per_client": 1024}}
+    limit = RequestLimit(1 if name == "calls" else 9, entered(clients(**http.get(name, {})), "a"))
+    assert limit.take(1024)
+
+    assert not limit.take(1)
+    assert caplog.messages == [f"{setting} allows: refused one more"]

@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -446,6 +447,11 @@ def test_one_host_is_one_peer(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
+def test_a_peer_that_is_not_known_has_no_network() -> None:
+    assert principal_of({"type": "http"}) == "peer:"
+    assert principal_of({"type": "http", "client": None}) == "peer:"
+
+
 def test_networks_hold_their_addresses_in_both_forms() -> None:
     trusted = Networks(("127.0.0.1", "10.0.0.0/8", "2001:db8::/32"))
 
@@ -457,6 +463,9 @@ def test_networks_hold_their_addresses_in_both_forms() -> None:
         "2001:db8::1",
     ):
         assert address in trusted, address
+    assert "fe80::1%eth0" in Networks(["fe80::/10"])
+    both = ["10.0.0.0/8", "::ffff:10.0.0.0/104"]
+    assert [ip_network(text) for text in Networks(both[:1])] == [*map(ip_network, both)]
     for address in ("127.0.0.2", "11.0.0.1", "2001:db9::1", "::1", "localhost", ""):
         assert address not in trusted, address
 

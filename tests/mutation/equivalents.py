@@ -21,6 +21,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
         "return shown | _mask_model(filled, secret=None, by_name=True)": "None is false",
     },
+    "core/settings/trust.py": {
+        "anywhere = _path(None)": "the files of all folders stand in one",
+    },
     "core/tasks/memory.py": {
         "return {worker: self._beats.get(worker, None) for worker in workers}": _STILL,
         "return {worker: self._beats.get(worker, ) for worker in workers}": _STILL,

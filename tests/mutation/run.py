@@ -25,6 +25,8 @@ KILLED = frozenset({"killed", "timeout", "segfault"})
 TARGETS: dict[str, tuple[str, ...]] = {
     "core/catalogues.py": ("core/test_catalogues.py",),
     "core/clients.py": ("core/test_clients.py",),
+    "core/jobs.py": ("core/test_loading_alone.py",),
+    "core/loading.py": ("core/test_loading_alone.py",),
     "core/log_limits.py": ("core/test_log_limits.py",),
     "core/manifest_records.py": ("core/test_catalogues.py",),
     "core/own_files.py": ("core/test_own_files.py",),

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from mcpkit.core.errors import SettingsError
+from mcpkit.core.settings.origins import Origin
 from mcpkit.core.settings.trust import (
     HARMLESS,
     find_folder_settings,
     forget,
     trust,
+    trusted_digest,
     trusted_folders,
 )
 from tests.core.settings.conftest import Read
@@ -210,8 +212,13 @@ def test_without_a_home_nothing_is_trusted(
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
 
     assert read(trusted=False).settings.name == "mcpkit"
-    with pytest.raises(SettingsError, match="no home"):
+    assert trusted_folders() == []
+    assert forget(folder) is False
+    with pytest.raises(SettingsError) as caught:
         trust(find_folder_settings(folder))
+    told = "There is no folder to remember trust in: the user has no home"
+    hint = "Set HOME or XDG_STATE_HOME to a folder of yours, or use --settings PATH"
+    assert (caught.value.message, caught.value.hint) == (told, hint)
 
 
 def test_the_harmless_settings_are_few() -> None:
@@ -221,3 +228,103 @@ def test_the_harmless_settings_are_few() -> None:
 def test_a_wrong_value_of_a_harmless_setting_names_its_file(read: Read) -> None:
     with pytest.raises(SettingsError, match=r"mcpkit\.toml: lists\.page_size"):
         read(toml="[lists]\npage_size = 'x'", trusted=False)
+
+
+def test_a_folder_without_trust_sets_what_is_harmless_by_variables_too(
+    read: Read, folder: Path
+) -> None:
+    effective = read(dotenv="MCPKIT_EAGER=true\nMCPKIT_NAME=x", trusted=False)
+
+    assert effective.settings.model_dump(exclude_unset=True) == {"eager": True}
+    origin = Origin(source=".env", name="MCPKIT_EAGER", path=str(folder / ".env"))
+    assert list(effective.origins(("eager",))) == [origin]
+
+
+def test_variables_of_a_trusted_folder_are_known_by_its_file(read: Read, folder: Path) -> None:
+    effective = read(dotenv="MCPKIT_NAME=x")
+
+    assert list(effective.origins(("name",))) == [
+        Origin(source=".env", name="MCPKIT_NAME", path=str(folder / ".env"))
+    ]
+
+
+def test_the_order_of_settings_makes_no_difference(read: Read) -> None:
+    read(toml='name = "mine"\ntitle = "x"', dotenv="MCPKIT_EAGER=1\nMCPKIT_STRICT=1")
+
+    effective = read(
+        toml='title = "x"\nname = "mine"',
+        dotenv="MCPKIT_STRICT=1\nMCPKIT_EAGER=1",
+        trusted=False,
+    )
+
+    assert effective.settings.name == "mine"
+
+
+def test_settings_that_json_does_not_know_are_trusted_by_their_text(folder: Path) -> None:
+    (folder / "mcpkit.toml").write_text("day = 2026-01-02")
+    trust(find_folder_settings(folder))
+    trusted = trusted_digest(folder)
+    (folder / "mcpkit.toml").write_text("day = 2026-01-03")
+
+    assert trusted is not None
+    assert trusted != find_folder_settings(folder).digest()
+
+
+def test_each_folder_is_trusted_by_itself_and_all_are_listed_by_path(folder: Path) -> None:
+    names = [*"gcaebfdh"]
+    for name in names:
+        (folder / name).mkdir()
+        (folder / name / "mcpkit.toml").write_text("eager = true")
+        trust(find_folder_settings(folder / name))
+
+    assert [found.folder for found in trusted_folders()] == [
+        str(folder / name) for name in sorted(names)
+    ]
+
+
+AFRESH = "Make that folder yours alone and writable, or set XDG_STATE_HOME"
+
+
+@pytest.mark.parametrize("how", ["shared", "a file"])
+def test_a_store_that_cannot_be_written_is_told(folder: Path, tmp_path: Path, how: str) -> None:
+    store = tmp_path / "state" / "mcpkit" / "trusted"
+    if how == "shared":
+        store.mkdir(parents=True)
+        store.chmod(0o777)
+    else:
+        store.parent.parent.write_text("a file")
+
+    with pytest.raises(SettingsError) as caught:
+        trust(find_folder_settings(folder))
+
+    path, reason = caught.value.message.removeprefix("Cannot write ").split(": ")
+    assert path.startswith(f"'{store}/")
+    assert reason == ("others can write it" if how == "shared" else "Not a directory")
+    assert caught.value.hint == AFRESH
+
+
+def test_a_store_that_cannot_be_read_is_told(read: Read, tmp_path: Path) -> None:
+    read(toml='name = "mine"')
+    (file,) = (tmp_path / "state/mcpkit/trusted").iterdir()
+    file.chmod(0o666)
+
+    with pytest.raises(SettingsError) as caught:
+        trusted_folders()
+
+    told = f"Cannot read '{file}', which keeps whom you trust: others can write it"
+    assert caught.value.message == told
+    hint = "Look who wrote it, then remove it; `mcpkit trust` writes it anew"
+    assert caught.value.hint == hint
+
+
+def test_trust_that_cannot_be_taken_back_is_told(read: Read, folder: Path, tmp_path: Path) -> None:
+    read(toml='name = "mine"')
+    (file,) = (tmp_path / "state/mcpkit/trusted").iterdir()
+    file.unlink()
+    file.mkdir()
+
+    with pytest.raises(SettingsError) as caught:
+        forget(folder)
+
+    assert caught.value.message == f"Cannot remove '{file}': Is a directory"
+    assert caught.value.hint == "Look who owns its folder"

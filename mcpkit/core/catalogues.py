@@ -218,7 +218,7 @@ def _key(record: PluginRecord, section: PluginSection) -> str | None:
         record.entry_point,
         str(record.location),
         record.installed,
-        json.dumps(section.model_dump(mode="json"), sort_keys=True, default=repr),
+        json.dumps(section.model_dump(), sort_keys=True, default=repr),
     ]
     return sha256("\0".join(parts).encode()).hexdigest()
 

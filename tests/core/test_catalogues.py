@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from pydantic import BaseModel
 from mcpkit.core import catalogues
 from mcpkit.core.catalogues import KEPT, Catalogues, user_catalogues
 from mcpkit.core.components import Catalogue, Completer, Component, ComponentKind
+from mcpkit.core.contributions import Transport
 from mcpkit.core.environment_reads import EVERYTHING, EnvironmentReads
 from mcpkit.core.manifest_records import asleep, outline
 from mcpkit.core.settings import PluginSection
 from mcpkit.core.status import PluginRecord
+from mcpkit.core.wire import unchanged_in
+from mcpkit.core.written import describe, restore
 
 SECTION = PluginSection()
 
@@ -39,8 +43,8 @@ FULL = Catalogue(
     components=(
         component("tool", "weather_now", timeout=1.5, task="optional"),
         component("tool", "weather_sun", takes_context=False),
-        component("resource", "weather://now", cache=CacheHint(7, "private"), listed=False),
-        component("resource_template", "weather://in/{city}"),
+        component("resource", "weather://now", cache=CacheHint(7, "public"), listed=False),
+        component("resource_template", "weather://in/{city}/{day}"),
         component("prompt", "weather_ask"),
     ),
     completer=Completer(plugin="weather", run=asleep),
@@ -83,19 +87,39 @@ def test_what_is_written_is_read(kept: Catalogues) -> None:
     read = kept.read(installed(Catalogue()), SECTION)
 
     assert read is not None
-    assert (read.instructions, read.completer is None) == ("Ask for the weather.", False)
+    assert (read.instructions, read.completer) == (FULL.instructions, FULL.completer)
     for written, found in zip(FULL.components, read.components, strict=True):
         assert found.is_asleep
-        same = replace(
-            written,
-            is_asleep=True,
-            match=found.match,
-            unchanged_in=found.unchanged_in,
-        )
-        assert found == same
+        versions = frozenset(unchanged_in(written.kind, written.definition))
+        match = found.match if written.kind == "resource_template" else None
+        assert found == replace(written, is_asleep=True, match=match, unchanged_in=versions)
+    assert any(found.unchanged_in for found in read.components)
     matches = read.components[3].match
     assert matches is not None
     assert (matches("weather://in/oslo"), matches("weather://of/oslo")) == ({}, None)
+
+
+def test_what_else_a_plugin_contributes_is_told_by_name(kept: Catalogues) -> None:
+    async def passing(call: Any, call_next: Any) -> Any:
+        """A middleware."""
+
+    transport = Transport(name="pigeon", description="Slow.")
+    more = Catalogue(middleware=(passing,), transports=(transport,))
+    plain, rich = describe(Catalogue()), describe(more)
+
+    assert (plain.changes_lists, plain.transports) == (False, ())
+    assert (plain.key, plain.must_start, plain.completes) == ("", False, False)
+    assert (rich.changes_lists, rich.transports) == (True, ("pigeon",))
+    assert restore(plain, "weather").completer is None
+
+
+@pytest.mark.parametrize("wrong", [{}, {"input_schema": {"type": "object"}}])
+def test_a_definition_of_another_shape_is_not_restored(wrong: dict[str, Any]) -> None:
+    (row,) = describe(Catalogue(components=(FULL.components[0],))).components
+    spoilt = row.model_copy(update={"definition": {"name": row.exposed, **wrong}})
+
+    with pytest.raises(ValueError, match="inputSchema"):
+        restore(describe(Catalogue()).model_copy(update={"components": (spoilt,)}), "weather")
 
 
 def test_parameters_in_headers_are_read_with_their_schema(kept: Catalogues) -> None:
@@ -119,7 +143,38 @@ def test_a_plugin_that_must_start_is_not_listed_from_its_file(kept: Catalogues) 
     written = kept.read_written(installed(), SECTION)
     assert written is not None
     assert written.must_start
-    assert exposed(outline(written, "weather")) == exposed(FULL)
+    outlined = outline(written, "weather")
+    assert outlined.instructions == "Ask for the weather."
+    for given, found in zip(FULL.components, outlined.components, strict=True):
+        assert (found.kind, found.plugin, found.name) == (given.kind, "weather", given.name)
+        assert (found.exposed, found.definition) == (given.exposed, given.definition)
+        assert (found.listed, found.is_asleep, found.run) == (given.listed, True, asleep)
+
+
+@pytest.mark.parametrize(
+    ("kind", "listed", "told"),
+    [
+        ("tool", "a.b", "'a.b' is no legal name"),
+        ("prompt", "a.b", "'a.b' is no legal name"),
+        ("tool", "x" * 65, "is no legal name"),
+        ("tool", "other", "'weather_now' is listed as 'other'"),
+        ("resource", "other", "'weather_now' is listed as 'other'"),
+        ("resource_template", None, "'weather_now' is listed as None"),
+    ],
+)
+def test_what_is_not_listed_under_its_own_legal_name_is_no_manifest(
+    kind: Any, listed: Any, told: str
+) -> None:
+    name = "weather_now" if "listed" in told else listed
+    item = component(kind, name)
+    identity = {"resource": "uri", "resource_template": "uriTemplate"}.get(kind, "name")
+    wrong = replace(item, definition={**item.definition, identity: listed})
+    written = describe(Catalogue(components=(item,)))
+    (row,) = written.components
+    spoilt = row.model_copy(update={"definition": dict(wrong.definition)})
+
+    with pytest.raises(ValueError, match=told):
+        outline(written.model_copy(update={"components": (spoilt,)}), "weather")
 
 
 class Takes(BaseModel):
@@ -173,11 +228,22 @@ def test_nothing_is_written_of_a_plugin_that_may_change(
     assert not folder.exists()
 
 
+def test_the_order_of_settings_makes_no_difference(kept: Catalogues) -> None:
+    kept.write(installed(), PluginSection.model_validate({"a": 1, "b": {"c": 1, "d": 2}}))
+    read = kept.read(installed(), PluginSection.model_validate({"b": {"d": 2, "c": 1}, "a": 1}))
+
+    assert read is not None
+
+
 def test_settings_that_are_no_json_are_told_apart_by_their_text(kept: Catalogues) -> None:
-    odd = PluginSection.model_validate({"own": float("nan")})
+    odd, other = (
+        PluginSection.model_validate({"own": [float("nan"), b"\xff", Takes, day]})
+        for day in (date(2026, 1, 2), date(2026, 1, 3))
+    )
     kept.write(installed(), odd)
 
     assert kept.read(installed(), odd) is not None
+    assert kept.read(installed(), other) is None
 
 
 def reading(*names: str) -> dict[str, Any]:
@@ -236,6 +302,16 @@ def test_the_newest_files_of_a_plugin_are_kept(kept: Catalogues) -> None:
     found = [kept.read(installed(), section) is not None for section in sections]
     assert found == [False, False, *[True] * KEPT]
     assert len(kept.files()) == KEPT + 1
+
+
+def test_a_plugin_in_two_places_has_files_in_both(kept: Catalogues) -> None:
+    sections = [PluginSection.model_validate({"own": number}) for number in range(KEPT)]
+    for section in sections:
+        for place in ("/one", "/two"):
+            kept.write(installed(location=place), section)
+
+    assert len(kept.files()) == 2 * KEPT
+    assert len({file.parent for file in kept.files()}) == 2
 
 
 def test_a_file_that_says_the_same_is_not_written_again(kept: Catalogues) -> None:
@@ -339,7 +415,7 @@ def test_a_file_that_is_unusable_is_told_and_not_read(
     assert entry.levelno == logging.WARNING
     told = f"The catalogue of plugin {installed().label} is unusable: "
     assert entry.getMessage().startswith(told)
-    assert len(entry.getMessage()) > len(told)
+    assert entry.getMessage() not in {told, f"{told}None"}
 
 
 def test_a_file_for_something_else_is_passed_over(

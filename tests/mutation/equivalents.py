@@ -3,9 +3,28 @@
 A line is what mutmut makes of ours, without indentation. Only what survives is looked up here.
 """
 
+_ASLEEP = "no plugin is run that is asleep: it wakes first"
+_RACE = "differs only while another process deletes the same file"
 _STILL = "of a process without a sign of life only matters that the number stays as it is"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "core/catalogues.py": {
+        "self._is_refused = None": "as false as False",
+        "return True": "a folder that is not there has no files",
+        "str(None),": "the folder is another one in another place",
+        'return sha256("XX\\0XX".join(parts).encode()).hexdigest()': "separates as well",
+        "place = sha256(str(record.location).encode()).hexdigest()[:9]": "names a folder as well",
+        "old.unlink(missing_ok=None)": _RACE,
+        "old.unlink(missing_ok=False)": _RACE,
+        "file.unlink(missing_ok=None)": _RACE,
+        "file.unlink(missing_ok=False)": _RACE,
+    },
+    "core/manifest_records.py": {
+        "raise AssertionError(None)  # pragma: no cover": _ASLEEP,
+        'raise AssertionError("XXA plugin that is asleep was runXX")  # pragma: no cover': _ASLEEP,
+        'raise AssertionError("a plugin that is asleep was run")  # pragma: no cover': _ASLEEP,
+        'raise AssertionError("A PLUGIN THAT IS ASLEEP WAS RUN")  # pragma: no cover': _ASLEEP,
+    },
     "core/log_limits.py": {
         "if record.levelno >= logging.ERROR or getattr(record, _COUNT, None):": "None is false",
     },

@@ -45,6 +45,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "core/transports/messages.py": ("core/test_messages.py",),
     "core/transports/names.py": ("core/test_guard.py", "core/test_names.py"),
     "core/transports/principals.py": ("core/test_guard.py",),
+    "core/transports/sessions.py": ("core/test_sessions.py",),
     "core/written.py": ("core/test_catalogues.py",),
 }
 """Modules, and their tests: only such as start no process, which hundreds of runs would feel."""

@@ -4,6 +4,9 @@ A line is what mutmut makes of ours, without indentation. Only what survives is 
 """
 
 _ASLEEP = "no plugin is run that is asleep: it wakes first"
+_NAMES = "fields of JSON-RPC messages are called the same in Python"
+_REMOVED = "what is no punctuation is removed afterwards"
+_SPARED = "removed before only to save time"
 _RACE = "differs only while another process deletes the same file"
 _STILL = "of a process without a sign of life only matters that the number stays as it is"
 
@@ -71,6 +74,33 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         'origin = fields.get(b"origin", b"XXXX").decode("latin-1")': "read only where it is given",
         'response.headers["WWW-AUTHENTICATE"] = "Bearer"': "names of header fields have no case",
         "await _refuse_unknown(scope, given)(scope, None, send)": "a refusal reads no request",
+    },
+    "core/transports/messages.py": {
+        "if len(text) < MOST_VALUES:": "a text of that length has quotes and ends as well",
+        "return _separators(data) >= MOST_VALUES and _separators(_structure(data)) > MOST_VALUES": (
+            "the second condition holds less often"
+        ),
+        "return _refusal(None)  # a request whose id is wrong: it waits for an answer": (
+            "a wrong id is answered under none"
+        ),
+        "message = types.jsonrpc_message_adapter.validate_python(value, by_name=None)": _NAMES,
+        "message = types.jsonrpc_message_adapter.validate_python(value, )": _NAMES,
+        "message = types.jsonrpc_message_adapter.validate_python(value, by_name=True)": _NAMES,
+        "raise ValueError(None)": "its text is not told",
+        r"""quoted = data.replace(b"\\\\", b"XXXX").replace(b'\\"', b"").translate(None, _UNSTRUCTURED)""": (  # noqa: E501
+            _REMOVED
+        ),
+        r"""quoted = data.replace(b"\\\\", b"").replace(b'\\"', b"XXXX").translate(None, _UNSTRUCTURED)""": (  # noqa: E501
+            _REMOVED
+        ),
+        """return b"XXXX".join(quoted.replace(b'""', b"").split(b'"')[::2])""": "no separators",
+        """return b"".join(quoted.replace(b'XX""XX', b"").split(b'"')[::2])""": _SPARED,
+        """return b"".join(quoted.replace(b'""', b"XXXX").split(b'"')[::2])""": "no separators",
+        r"""quoted = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, )""": _SPARED,
+        "return encode(said.model_dump(by_alias=None, exclude_unset=True))": _NAMES,
+        "return encode(said.model_dump(exclude_unset=True))": _NAMES,
+        "return encode(said.model_dump(by_alias=False, exclude_unset=True))": _NAMES,
+        "values = pydantic_core.from_json(text, allow_inf_nan=None)": "None is false",
     },
     "core/transports/names.py": {
         'lowered = value.lower().rstrip("XX/XX")': "no capital is left to strip",

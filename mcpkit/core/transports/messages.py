@@ -168,7 +168,7 @@ def _has_too_many(text: str | bytes) -> bool:
     """Whether a text holds too many values; told from its punctuation, without parsing it."""
     if len(text) <= MOST_VALUES:
         return False
-    data = text.encode(errors="replace") if isinstance(text, str) else text
+    data = text.encode() if isinstance(text, str) else text
     return _separators(data) > MOST_VALUES and _separators(_structure(data)) > MOST_VALUES
 
 

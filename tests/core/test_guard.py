@@ -209,6 +209,10 @@ KEYS = "Send an API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
             [("Host", "localhost"), ("X-API-Key", KEY), ("X-API-Key", KEY)],
             *("/mcp", 400, "The header X-Api-Key appears more than once", "Send it once"),
         ),
+        (
+            [("Host", "localhost"), ("X-API-Key", KEY), ("Authorization", "Bearer x")],
+            *("/mcp", 400, "Authorization and X-API-Key hold different keys", "Send one of them"),
+        ),
         ([("Host", "evil.com")], "/mcp", 421, "Host 'evil.com' is not served here", NAMES),
         (
             [("Host", "localhost"), ("Origin", "null")],
@@ -252,10 +256,10 @@ async def test_probes_need_no_name_and_no_key_but_know_one() -> None:
 
 @pytest.mark.parametrize(("kind", "passes"), [("lifespan", True), ("websocket", False)])
 async def test_only_requests_and_handshakes_are_checked(kind: str, passes: bool) -> None:
-    seen: list[Scope] = []
+    seen: list[Any] = []
 
     async def note(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope)
+        seen.append((scope, receive, send))
 
     async def receive() -> Message:
         return {"type": "websocket.connect"}
@@ -268,7 +272,7 @@ async def test_only_requests_and_handshakes_are_checked(kind: str, passes: bool)
     scope = {"type": kind, "path": "/ws", "headers": [], "extensions": {}}
     await Guard(note, HttpSettings(), AuthSettings())(scope, receive, send)
 
-    assert (seen == [scope]) is passes
+    assert (seen == [(scope, receive, send)]) is passes
     assert bool(sent) is not passes
 
 
@@ -308,6 +312,13 @@ async def test_near_misses_of_a_key_open_nothing(name: str, key: str) -> None:
 )
 async def test_other_ways_to_authorize_open_nothing(value: str) -> None:
     assert (await ask(guard(keys={"alice": KEY}), ("Authorization", value))).status == 401
+
+
+async def test_white_space_around_a_key_is_no_part_of_it_and_nothing_else() -> None:
+    guarded = guard(keys={"alice": f"X{KEY}X"})
+
+    assert (await ask(guarded, ("X-API-Key", f"\t X{KEY}X \t"))).body == "client:alice"
+    assert (await ask(guarded, ("X-API-Key", f"X{KEY}X\v"))).status == 401
 
 
 async def test_one_of_many_keys_is_found_at_once() -> None:

@@ -76,7 +76,31 @@ def test_what_is_given_in_code_is_loaded_without_an_import() -> None:
     load([record], plan(), {"given": asked()})
 
     assert is_loaded(record)
+    assert record.manager is not None
+    assert record.manager.has_plugin("given")
     assert record.import_seconds is None
+
+
+def test_what_cannot_be_imported_fails_at_that_stage() -> None:
+    record = PluginRecord(name="gone", entry_point="no_such_module:plugin")
+
+    load([record], plan(), {"other": asked()})
+
+    assert (record.status, record.stage) == (Status.FAILED, Stage.IMPORT)
+    assert isinstance(record.error, PluginImportError)
+    assert record.import_seconds is not None
+
+
+def test_progress_is_logged_plugin_by_plugin(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mcpkit.core.progress.LOG_INTERVAL", 0)
+    caplog.set_level(logging.INFO, loading.__name__)
+
+    load([PluginRecord(name="a"), PluginRecord(name="b")], plan(), {"a": asked(), "b": asked()})
+
+    counts = [0, 1, 2, 2]
+    assert caplog.messages == [f"Importing plugins: {count} of 2" for count in counts]
 
 
 def test_what_is_not_wanted_or_has_failed_is_left_alone() -> None:
@@ -107,6 +131,7 @@ def test_a_plugin_that_hangs_fails_and_the_others_do_not_wait_for_it(
     assert told[0] == "Plugin 'hangs' is still being imported; it has 0.2 s"
 
 
+@pytest.mark.usefixtures("soon")
 def test_nothing_is_told_of_a_plugin_that_has_failed_by_then(
     release: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -175,9 +200,10 @@ def test_a_hook_that_raises_anything_costs_its_plugin(error: BaseException) -> N
 
 
 class Odd:
-    """An object of which nothing can be read."""
+    """An object of which not even its class can be read."""
 
-    def __dir__(self) -> list[str]:
+    @property
+    def __class__(self) -> Any:
         raise SystemExit(7)
 
 
@@ -188,6 +214,9 @@ def test_an_object_that_cannot_be_looked_at_costs_its_plugin() -> None:
 
     assert (record.status, record.stage) == (Status.FAILED, Stage.REGISTER)
     assert isinstance(record.error, PluginContractError)
+    assert record.error.message == "It raised SystemExit: 7"
+    assert record.error.hint == "Mend it, or set plugins.odd.enabled = false"
+    assert isinstance(record.error.__cause__, SystemExit)
 
 
 @pytest.mark.anyio

@@ -22,6 +22,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "file.unlink(missing_ok=None)": _RACE,
         "file.unlink(missing_ok=False)": _RACE,
     },
+    "core/loading.py": {
+        "patience /= 3  # all of them together are waited for twice as long as one": (
+            "they are waited for less and less as well"
+        ),
+    },
     "core/manifest_records.py": {
         "raise AssertionError(None)  # pragma: no cover": _ASLEEP,
         'raise AssertionError("XXA plugin that is asleep was runXX")  # pragma: no cover': _ASLEEP,
@@ -74,6 +79,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         'origin = fields.get(b"origin", b"XXXX").decode("latin-1")': "read only where it is given",
         'response.headers["WWW-AUTHENTICATE"] = "Bearer"': "names of header fields have no case",
         "await _refuse_unknown(scope, given)(scope, None, send)": "a refusal reads no request",
+        "await refusal(scope, None, send)": "a refusal reads no request",
+        'await refuse(400, problem, "Send one of them")(scope, None, send)': (
+            "a refusal reads no request"
+        ),
     },
     "core/transports/messages.py": {
         "if len(text) < MOST_VALUES:": "a text of that length has quotes and ends as well",

@@ -29,6 +29,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "core/loading.py": ("core/test_loading_alone.py",),
     "core/log_limits.py": ("core/test_log_limits.py",),
     "core/manifest_records.py": ("core/test_catalogues.py",),
+    "core/middleware.py": ("core/test_middleware.py", "core/test_request_state.py"),
     "core/own_files.py": ("core/test_own_files.py",),
     "core/settings/masking.py": (
         "core/settings/test_masking.py",

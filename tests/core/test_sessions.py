@@ -199,6 +199,12 @@ def plugin(doors: Doors) -> Plugin:
         await ctx.close_standalone_sse_stream()
         return "hushed"
 
+    @own.tool()
+    async def look(ctx: Context) -> list[str]:
+        """Look at the request over HTTP: who asks, and for which messages."""
+        request: Any = ctx.request_context.request
+        return [request.headers["x-own"], (await request.body()).decode()]
+
     return own
 
 
@@ -265,7 +271,7 @@ async def test_what_is_no_request_is_taken_without_an_answer() -> None:
 @pytest.mark.parametrize(
     ("version", "settings", "primed"),
     [
-        (PRIMED, {"retry_interval": 0.25}, True),
+        (PRIMED, {"retry_interval": 1.5}, True),
         (OLDER, {}, False),
         (PRIMED, {"resumable_events": 0}, False),
     ],
@@ -281,7 +287,7 @@ async def test_a_stream_begins_with_an_id_where_its_client_can_resume(
     assert worked.headers["mcp-session-id"] == place.opened.headers["mcp-session-id"]
     first = worked.events[0]
     assert (first["data"] == "") is primed
-    assert first.get("retry") == ("250" if primed else None)
+    assert first.get("retry") == ("1500" if primed else None)
     assert ("id" in worked.events[-1]) is ("resumable_events" not in settings)
     assert [message.get("method") for message in worked.told] == [
         *(["notifications/progress"] * 2), None,
@@ -473,6 +479,46 @@ async def test_who_deletes_a_session_ends_its_requests_and_streams() -> None:
         assert exchange.answer["error"]["code"] == -32000
     assert listening.told == []
     assert [exchange.status for exchange in after] == [404, 404]
+
+
+async def test_requests_that_had_not_begun_when_their_session_ended_are_answered() -> None:
+    async with serving() as place:
+        listening = place.client.start("GET")
+        posted = [place.client.start("POST", call("hang", number)) for number in (1, 2, 3)]
+        deleted = place.client.start("DELETE")
+        for exchange in (*posted, deleted, listening):
+            await exchange.done.wait()
+
+    errors = [exchange.answer["error"] for exchange in posted]
+    assert [exchange.answer["id"] for exchange in posted] == [1, 2, 3]
+    assert errors[1:] == [{"code": -32000, "message": "The session has ended"}] * 2
+    assert listening.status == 200
+
+
+async def test_tools_see_the_request_over_http() -> None:
+    one, two, other = call("look", 1), call("look", 2), call("say", 3, text="a")
+    async with serving(BATCHES) as place:
+        single = await place.client.ask("POST", one, x_own="me")
+        batch = await place.client.ask("POST", [other, two], x_own="you")
+
+    assert single.answer["result"]["structuredContent"] == {"result": ["me", json.dumps(one)]}
+    found = {answer["id"]: answer["result"] for answer in batch.answer}
+    assert found[2]["structuredContent"] == {"result": ["you", json.dumps([other, two])]}
+
+
+async def test_a_batch_that_takes_long_becomes_a_stream_and_may_be_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(responses, "ALONE", 0.001)
+    async with serving(BATCHES) as place:
+        hanging = place.client.start("POST", [call("hang", 1), call("say", 2, text="a")])
+        while hanging.headers.get("content-type") != "text/event-stream":
+            await anyio.lowlevel.checkpoint()
+        hanging.leave()
+        await hanging.done.wait()
+        still = await place.client.ask("POST", request("ping", 9))
+
+    assert still.status == 200
 
 
 class Clock:

@@ -43,7 +43,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "core/tasks/quotas.py": ("core/tasks/test_quotas.py",),
     "core/tasks/records.py": ("core/tasks/test_changes.py",),
     "core/tasks/running.py": ("core/tasks/test_running_alone.py",),
-    "core/tasks/workers.py": ("core/tasks/test_workers.py",),
     "core/threads.py": ("core/test_threads.py",),
     "core/transports/api_keys.py": ("core/test_guard.py",),
     "core/transports/guard.py": ("core/test_guard.py",),

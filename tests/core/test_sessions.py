@@ -10,10 +10,15 @@ from typing import Any
 import anyio
 import pytest
 from anyio.abc import TaskGroup
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.shared.exceptions import MCPError
+from pydantic import BaseModel
 from starlette.types import ASGIApp, Message
 
 from mcpkit import Context, Plugin
 from mcpkit.core.assembly import build
+from mcpkit.core.errors import RETRY_AFTER
 from mcpkit.core.settings import Settings
 from mcpkit.core.transports import responses, streamable_http
 
@@ -96,6 +101,7 @@ class Client:
 
     def __init__(self, app: ASGIApp, tasks: TaskGroup) -> None:
         self.session: dict[str, str] = {}
+        self.user: AuthenticatedUser | None = None
         self._app = app
         self._tasks = tasks
 
@@ -105,8 +111,10 @@ class Client:
         kinds = JSON if method == "POST" else EVENTS
         named = {name.replace("_", "-"): value for name, value in fields.items()}
         headers = {**kinds, **self.session, **named}.items()
+        scope: dict[str, Any]
         pairs = [(name.encode(), value.encode()) for name, value in headers]
         scope = {"type": "http", "method": method, "path": "/mcp", "headers": pairs}
+        scope |= {} if self.user is None else {"user": self.user}
         body = b"" if message is None else json.dumps(message).encode()
         self._tasks.start_soon(exchange.run, self._app, scope, body)
         return exchange
@@ -120,7 +128,8 @@ class Client:
     async def shake_hands(self, version: str) -> Exchange:
         """Open a session."""
         info = {"name": "raw", "version": "1"}
-        params = {"protocolVersion": version, "capabilities": {}, "clientInfo": info}
+        can: dict[str, Any] = {"elicitation": {}}
+        params = {"protocolVersion": version, "capabilities": can, "clientInfo": info}
         opened = await self.ask("POST", request("initialize", 0, **params))
         self.session = {
             "mcp-session-id": opened.headers["mcp-session-id"],
@@ -147,6 +156,12 @@ def cancel(number: Any) -> dict[str, Any]:
     }
 
 
+class Presence(BaseModel):
+    """What a client says of itself."""
+
+    note: str = ""
+
+
 class Doors:
     """Lets the tools of a plugin go on."""
 
@@ -164,13 +179,13 @@ def plugin(doors: Doors) -> Plugin:
         return text
 
     @own.tool()
-    async def work(ctx: Context) -> str:
+    async def work(ctx: Context, text: str = "worked") -> str:
         """Tell that it has begun, and wait."""
         await ctx.report_progress(1, 3)
         doors.waiting += 1
         await doors.opened.wait()
         await ctx.report_progress(2, 3)
-        return "worked"
+        return text
 
     @own.tool()
     async def hang(more: str = "") -> str:
@@ -198,6 +213,17 @@ def plugin(doors: Doors) -> Plugin:
         """Close the stream of what belongs to no request."""
         await ctx.close_standalone_sse_stream()
         return "hushed"
+
+    @own.tool()
+    async def refuse() -> str:
+        """Refuse for now."""
+        raise MCPError(429, "Later", {RETRY_AFTER: 2.5})
+
+    @own.tool()
+    async def poke(ctx: Context) -> str:
+        """Ask whether the client is there."""
+        answer = await ctx.elicit("Are you there?", Presence)
+        return answer.action
 
     @own.tool()
     async def look(ctx: Context) -> list[str]:
@@ -273,6 +299,7 @@ async def test_what_is_no_request_is_taken_without_an_answer() -> None:
     [
         (PRIMED, {"retry_interval": 1.5}, True),
         (OLDER, {}, False),
+        (PRIMED, {"resumable_events": 1}, True),
         (PRIMED, {"resumable_events": 0}, False),
     ],
 )
@@ -287,8 +314,9 @@ async def test_a_stream_begins_with_an_id_where_its_client_can_resume(
     assert worked.headers["mcp-session-id"] == place.opened.headers["mcp-session-id"]
     first = worked.events[0]
     assert (first["data"] == "") is primed
-    assert first.get("retry") == ("1500" if primed else None)
-    assert ("id" in worked.events[-1]) is ("resumable_events" not in settings)
+    retry = round(settings.get("retry_interval", 1) * 1000)
+    assert first.get("retry") == (str(retry) if primed else None)
+    assert ("id" in worked.events[-1]) is (settings.get("resumable_events") != 0)
     assert [message.get("method") for message in worked.told] == [
         *(["notifications/progress"] * 2), None,
     ]  # fmt: skip
@@ -435,12 +463,88 @@ async def test_a_tool_may_let_its_client_come_back_for_the_rest() -> None:
     assert listening.status == 200
 
 
-async def test_a_client_that_cannot_resume_keeps_its_stream() -> None:
+async def test_a_client_that_cannot_resume_keeps_its_streams() -> None:
     async with serving(OLDER) as place:
         place.doors.opened.set()
         whole = await place.client.ask("POST", call("part", 7))
+        listening = place.client.start("GET")
+        await place.client.ask("POST", call("hush"))
+        await place.client.ask("POST", call("change"))
+        await listening.until("list_changed")
+    async with serving(BATCHES) as place:
+        place.doors.opened.set()
+        batch = await place.client.ask("POST", [call("part", 7)])
 
-    assert [message.get("id") for message in whole.told] == [None, 7]
+    for exchange in (whole, batch):
+        assert [message.get("id") for message in exchange.told] == [None, 7]
+
+
+async def test_a_tool_that_refuses_for_now_has_the_status_that_says_so() -> None:
+    async with serving() as place:
+        refused = await place.client.ask("POST", call("refuse", 7))
+
+    assert (refused.status, refused.headers["retry-after"]) == (429, "3")
+    assert refused.answer["error"]["code"] == 429
+
+
+async def test_a_client_is_asked_something_only_where_a_stream_can_carry_it() -> None:
+    async with serving() as place:
+        poked = place.client.start("POST", call("poke", 7))
+        await poked.until("elicitation/create")
+        result = {"action": "decline"}
+        asked = poked.told[-1]
+        await place.client.ask("POST", {"jsonrpc": "2.0", "id": asked["id"], "result": result})
+        await poked.done.wait()
+    async with serving(json_response=True) as place:
+        refused = await place.client.ask("POST", call("poke", 7))
+    async with serving(BATCHES, json_response=True) as place:
+        batch = await place.client.ask("POST", [call("poke", 7)])
+
+    assert poked.answer["result"]["content"][0]["text"] == "decline"
+    for answer in (refused.answer, *batch.answer):
+        assert "error" in answer or answer["result"]["isError"]
+
+
+async def test_a_session_belongs_to_the_user_who_opened_it() -> None:
+    def user(name: str) -> AuthenticatedUser:
+        return AuthenticatedUser(AccessToken(token=name, client_id=name, scopes=[]))
+
+    async with serving() as place:
+        kari = place.another()
+        kari.user = user("kari")
+        await kari.shake_hands(PRIMED)
+        own = await kari.ask("POST", request("ping"))
+        kari.user = user("ola")
+        stolen = await kari.ask("POST", request("ping"))
+        kari.user = None
+        nobodys = await kari.ask("POST", request("ping"))
+
+    assert [own.status, stolen.status, nobodys.status] == [200, 404, 404]
+
+
+async def test_an_idle_session_ends_to_make_room() -> None:
+    async with serving(max_sessions=1) as place:
+        other = place.another()
+        await other.shake_hands(PRIMED)
+        evicted = await place.client.ask("POST", request("ping"))
+        still = await other.ask("POST", request("ping"))
+
+    assert (evicted.status, still.status) == (404, 200)
+
+
+async def test_what_the_sessions_of_a_client_keep_counts_together() -> None:
+    async with serving(resumable_size_per_client=4096) as place:
+        place.doors.opened.set()
+        large = call("work", 1, text="x" * 1200)
+        other = place.another()
+        await other.shake_hands(PRIMED)
+        worked = [await client.ask("POST", large) for client in (place.client, other)]
+        ids = [exchange.events[0]["id"] for exchange in worked]
+        first = await place.client.ask("GET", last_event_id=ids[0])
+        second = await other.ask("GET", last_event_id=ids[1])
+
+    assert len(first.told) == 3
+    assert second.body == ""
 
 
 async def test_a_request_that_is_cancelled_is_answered() -> None:
@@ -489,6 +593,12 @@ async def test_requests_that_had_not_begun_when_their_session_ended_are_answered
         for exchange in (*posted, deleted, listening):
             await exchange.done.wait()
 
+    async with serving(BATCHES) as place:
+        batch = place.client.start("POST", [call("hang", number) for number in (1, 2, 3)])
+        place.client.start("DELETE")
+        await batch.done.wait()
+
+    assert sorted(answer["id"] for answer in batch.answer) == [1, 2, 3]
     errors = [exchange.answer["error"] for exchange in posted]
     assert [exchange.answer["id"] for exchange in posted] == [1, 2, 3]
     assert errors[1:] == [{"code": -32000, "message": "The session has ended"}] * 2
@@ -602,6 +712,21 @@ async def test_a_batch_is_answered_together() -> None:
     assert (silent.status, silent.body) == (202, "")
     assert silent.headers["mcp-session-id"] == place.opened.headers["mcp-session-id"]
     assert later.answer == [{"jsonrpc": "2.0", "id": 1, "result": {}}]
+
+
+async def test_a_batch_can_cancel_and_its_requests_are_limited_by_number() -> None:
+    async with serving(BATCHES, calls={"limit_per_connection": 2}) as place:
+        hanging = place.client.start("POST", call("hang", 1))
+        await place.wait_for(1)
+        several = await place.client.ask("POST", [request("ping", 2), call("say", 3, text="a")])
+        await place.client.ask("POST", [cancel(1)])
+        await hanging.done.wait()
+        free = await place.client.ask("POST", [request("ping", 2), request("ping", 3)])
+
+    codes = {one["id"]: one.get("error", {}).get("code") for one in several.answer}
+    assert codes in ({2: None, 3: 429}, {2: 429, 3: None})
+    assert hanging.answer["error"]["code"] == -32800
+    assert ["result" in one for one in free.answer] == [True, True]
 
 
 async def test_a_batch_that_tells_something_is_a_stream_unless_all_is_json() -> None:

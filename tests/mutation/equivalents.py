@@ -4,6 +4,7 @@ A line is what mutmut makes of ours, without indentation. Only what survives is 
 """
 
 _ASLEEP = "no plugin is run that is asleep: it wakes first"
+_LOGGED = "this is reached only where there is a log"
 _NAMES = "fields of JSON-RPC messages are called the same in Python"
 _REMOVED = "what is no punctuation is removed afterwards"
 _SPARED = "removed before only to save time"
@@ -110,6 +111,18 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "return encode(said.model_dump(exclude_unset=True))": _NAMES,
         "return encode(said.model_dump(by_alias=False, exclude_unset=True))": _NAMES,
         "values = pydantic_core.from_json(text, allow_inf_nan=None)": "None is false",
+    },
+    "core/transports/sessions.py": {
+        'self.version: object = ""': "no version that has batches either",
+        'return b"" if (self._log is None) and False else self._log.add(name, b"").framed(pause)': (
+            _LOGGED
+        ),
+        'return b"XXXX" if self._log is None else self._log.add(name, b"").framed(pause)': _LOGGED,
+        (
+            "found = self._log.after(found[1][-1].name) if (self._log is not None) or True "
+            "else None"
+        ): _LOGGED,
+        "self._ask(item, stream, request, can_resume=None)": "as false as False",
     },
     "core/transports/names.py": {
         'lowered = value.lower().rstrip("XX/XX")': "no capital is left to strip",

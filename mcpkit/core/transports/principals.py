@@ -70,7 +70,7 @@ class Networks:
 
     def __contains__(self, address: str) -> bool:
         try:
-            parsed = ipaddress.ip_address(address[:LONGEST].partition("%")[0])
+            parsed = ipaddress.ip_address(address[:LONGEST])
         except ValueError:
             return False
         return any(parsed in network for network in self._networks)

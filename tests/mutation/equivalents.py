@@ -65,6 +65,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "core/tasks/owners.py": {
+        "return self.of(None) if scope is None else str(principal_of(scope))": (
+            "the SDK finds the user by a context variable"
+        ),
         'client = "XXXX" if token is None else token.client_id': "no token, no client",
         "return _digest(self._server, authenticated_principal(None), self._keys.get(client))": (
             "the SDK finds the user by a context variable"

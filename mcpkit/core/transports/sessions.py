@@ -250,7 +250,7 @@ class Session:
             return
         while found is not None and found[1]:
             for missed in found[1]:
-                await response.write(missed.framed(), bytes)
+                await response.write(missed.framed(), bytes)  # with its id, not anew
             found = self._log.after(found[1][-1].name) if self._log is not None else None
         stream = None if found is None or found[0].is_last else self._stream(found[0].stream)
         if stream is None:

@@ -122,6 +122,7 @@ def test_one_value_over_the_limit_is_too_many(more: int, fits: bool) -> None:
     assert sum(map(text.count, ",[{")) == MOST_VALUES + more
     assert isinstance(read_message(text), SessionMessage) is fits
     assert isinstance(read_message(text.encode()), SessionMessage) is fits
+    assert isinstance(read_message(text.replace("ping", "p,ng")), SessionMessage) is fits
 
 
 @pytest.mark.parametrize("first", [r"\\", r"\"", r"\\\"", ""])

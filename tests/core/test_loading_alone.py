@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,13 @@ def test_a_job_has_the_context_of_whoever_starts_it() -> None:
     variable.set(7)
 
     assert jobs.start(variable.get, "look").result(5) == 7
+
+
+def test_a_job_raises_what_its_function_raised() -> None:
+    with pytest.raises(SystemExit) as caught:
+        jobs.start(partial(sys.exit, 3), "exit").result(5)
+
+    assert caught.value.code == 3
 
 
 def test_a_job_is_waited_for_as_long_as_it_is_said(release: threading.Event) -> None:

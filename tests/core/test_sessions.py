@@ -669,7 +669,7 @@ async def test_a_session_that_nobody_uses_ends_and_one_that_is_used_does_not(
 
 async def test_events_of_a_session_that_has_ended_are_not_kept() -> None:
     async with serving(resumable_size_per_client=4096) as place:
-        for _ in range(30):
+        for _ in range(12):
             other = place.another()
             await other.shake_hands(PRIMED)
             place.doors.opened.set()

@@ -56,6 +56,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "core/settings/trust.py": {
         "anywhere = _path(None)": "the files of all folders stand in one",
     },
+    "core/tasks/jobs.py": {
+        "self._told = +TELL": "the clock of the event loop is far beyond",
+        "id=secrets.token_urlsafe(None),": "the default is 32 bytes",
+        "id=secrets.token_urlsafe(33),": "one byte more is as hard to guess",
+    },
     "core/tasks/memory.py": {
         "return {worker: self._beats.get(worker, None) for worker in workers}": _STILL,
         "return {worker: self._beats.get(worker, ) for worker in workers}": _STILL,

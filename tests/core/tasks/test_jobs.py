@@ -4,13 +4,15 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import mcp_types as types
 import pytest
+from mcp.server.session import ServerSession
 from mcp.shared.exceptions import MCPError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from mcpkit.core.handlers import body_begins
 from mcpkit.core.settings import TaskSettings
@@ -23,8 +25,10 @@ from mcpkit.core.threads import WorkerThreads
 pytestmark = pytest.mark.anyio
 
 Body = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
-SESSION: Any = None
-"""Nothing is asked of the session of the request."""
+SESSION: Any = SimpleNamespace(
+    client_capabilities=types.ClientCapabilities(elicitation=types.ElicitationCapability())
+)
+"""The session of the request: what its client can do is all that is asked of it."""
 
 
 class Trial:
@@ -75,6 +79,12 @@ def raising(error: Exception) -> Body:
     return run
 
 
+class Raw(BaseModel):
+    model_config = ConfigDict(ser_json_bytes="base64")
+
+    data: bytes
+
+
 class Said(BaseModel):
     said_text: str = Field(alias="saidText")
     more: str | None = None
@@ -110,13 +120,19 @@ async def test_a_task_begins_once_and_is_kept_before_its_code_runs() -> None:
     assert (is_decided, given, trial.begun) == (True, {}, [trial.job])
     assert (kept.owner, kept.tool, kept.worker) == ("kari", "demo_tool", "here")
     assert (kept.ttl, kept.status, kept.created) == (7, "working", kept.updated)
+    assert kept.created > 1_700_000_000
     assert len(kept.id) >= 43
     assert len(trial.store.entries) == 1
 
 
 @pytest.mark.parametrize(
     ("value", "outcome"),
-    [({"a": [1]}, {"a": [1]}), (Said(saidText="x"), {"saidText": "x"}), ("é", "é")],
+    [
+        ({"a": [1]}, {"a": [1]}),
+        (Said(saidText="x"), {"saidText": "x"}),
+        ("é", "é"),
+        (Raw(data=b"\xff"), {"data": "_w=="}),
+    ],
 )
 async def test_what_a_tool_returns_is_the_outcome(value: Any, outcome: Any) -> None:
     trial = Trial()
@@ -214,18 +230,27 @@ async def give(trial: Trial, **responses: Any) -> None:
     trial.job.answered.set()
 
 
+async def taken(trial: Trial) -> None:
+    """Wait until the answers that have come are taken out of the store."""
+    assert trial.job.record is not None
+    while (found := await trial.store.get(trial.job.record.id)) and found.responses:
+        await anyio.sleep(0.001)
+
+
 async def test_a_tool_that_asks_gets_the_answers_and_its_state() -> None:
     trial = Trial()
     rounds: list[Any] = []
     waiting: list[int] = []
 
     async def ask(session: Any, given: Mapping[str, Any]) -> Any:
+        assert isinstance(session, ServerSession)
         rounds.append(dict(given))
         return [asked("who", "what"), asked("when", state="later"), "done"][len(rounds) - 1]
 
     async def respond() -> None:
         await give(trial, input_1={"n": 1})
         waiting.append(trial.job.waiting)
+        await taken(trial)
         await give(trial, input_2={"n": 2})
         await give(trial, input_3={"n": 3})
 
@@ -349,3 +374,55 @@ async def test_a_task_that_has_not_begun_tells_nothing() -> None:
     await trial.job.tell_rest()
 
     assert (trial.job.result, trial.job.record) == ("done", None)
+
+
+async def test_a_tool_may_ask_for_several_things_at_once() -> None:
+    trial = Trial()
+    heard: dict[str, Any] = {}
+    waiting: list[int] = []
+
+    async def ask_for(session: ServerSession, name: str) -> None:
+        params = types.ElicitRequestFormParams(message=name, requested_schema={})
+        answered = await session.send_request(
+            types.ElicitRequest(params=params), types.ElicitResult
+        )
+        heard[name] = answered.content
+
+    async def ask(session: Any, given: Mapping[str, Any]) -> str:
+        async with anyio.create_task_group() as tasks:
+            for name in ("one", "two"):
+                tasks.start_soon(ask_for, session, name)
+        return "done"
+
+    async def respond() -> None:
+        accepted = {"action": "accept"}
+        await give(trial, input_2={**accepted, "content": {"n": 2}})
+        waiting.append(trial.job.waiting)
+        await give(trial, input_1={**accepted, "content": {"n": 1}})
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_when_begun, trial, respond)
+        outcome = await trial.run(ask)
+
+    assert (outcome, waiting, trial.job.waiting) == ("done", [2], 0)
+    assert heard == {"one": {"n": 1}, "two": {"n": 2}}
+
+
+async def test_a_task_that_is_stopped_has_failed() -> None:
+    trial = Trial()
+
+    async def stop(session: Any, given: Mapping[str, Any]) -> None:
+        begins = body_begins.get()
+        assert begins is not None
+        await begins()
+        trial.job.scope.cancel()
+        await anyio.sleep_forever()
+
+    with anyio.fail_after(5):
+        with trial.job.scope:
+            await trial.job.run(SESSION, stop, trial.begun.append)
+        await trial.job.finish()
+
+    assert trial.job.record is not None
+    outcome = json.loads(await trial.store.outcome(trial.job.record.id) or b"")
+    assert (trial.status, outcome["message"]) == ("failed", jobs.STOPPED)

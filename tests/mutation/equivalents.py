@@ -141,6 +141,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         'host = fields.get(b"host", b"XXXX").decode("latin-1")': "no name of this machine either",
         'host = fields.get(b"host", b"").decode("LATIN-1")': "another spelling of the encoding",
     },
+    "core/tasks/running.py": {
+        "self._is_closing = None": "as false as False",
+        "self._running -= Counter()  # forgets who runs none": "to take nothing away does as well",
+    },
     "core/transports/api_keys.py": {
         "self._secret = secrets.token_bytes(None)": "the default is 32 bytes",
         "self._secret = secrets.token_bytes(33)": "one byte more is as hard to predict",

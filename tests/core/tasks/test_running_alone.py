@@ -1,12 +1,14 @@
 """The tasks of one process on a store in memory: limits, looks at the store, and the end."""
 
 import asyncio
+import itertools
 import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -28,22 +30,29 @@ from mcpkit.core.tasks.running import HEARTBEAT, SWEEP, Tasks, open_tasks
 
 pytestmark = pytest.mark.anyio
 
-SESSION: Any = None
+SESSION: Any = SimpleNamespace(client_capabilities="what the client can do")
 
 
 class Store(MemoryTaskStore):
     """A store in memory that notes what is done with it, and can fail."""
 
     def __init__(self, settings: TaskSettings) -> None:
-        super().__init__(settings)
+        moments = itertools.count()
+        super().__init__(settings, clock=lambda: float(next(moments)))
         self.done: list[str] = []
+        self.beaten: set[str] = set()
+        self.alive: set[str] = set()
+        """Workers elsewhere that give signs of life."""
         self.fails = False
 
     async def mend(self) -> None:
         self.done.append("mend")
+        for worker in self.alive:
+            await super().beat(worker)
 
     async def beat(self, worker: str) -> None:
         self.done.append("beat")
+        self.beaten.add(worker)
         await super().beat(worker)
 
     async def sweep(self) -> int:
@@ -70,6 +79,7 @@ class Trial:
 
     async def work(self, session: Any, given: Any) -> Any:
         """A tool that begins, and waits."""
+        assert session.client_capabilities == SESSION.client_capabilities
         await begin()
         try:
             await self.release.wait()
@@ -233,6 +243,27 @@ async def test_a_task_whose_process_gives_no_sign_of_life_has_failed(
     assert (before.status, after.status, outcome) == ("working", "failed", LOST)
 
 
+async def test_a_task_of_a_process_that_has_ended_here_has_failed_at_once() -> None:
+    async with trying() as trial:
+        mine = await trial.start()
+        place = mine.worker.partition(":")[0]
+        await trial.store.put(replace(mine, id="theirs", worker=f"{place}:999999999-1:x"))
+        found = await trial.tasks.get("theirs")
+
+    assert found is not None
+    assert found.status == "failed"
+
+
+async def test_a_task_of_another_process_can_be_changed_from_here() -> None:
+    async with trying() as trial:
+        mine = await trial.start()
+        await trial.store.put(replace(mine, id="theirs", worker="x:1-2:3"))
+        changed = await trial.tasks.change("theirs", cancel)
+
+    assert changed is not None
+    assert changed.status == "cancelled"
+
+
 class Clock:
     """The clock of the event loop, which tests put forward."""
 
@@ -287,7 +318,31 @@ async def test_signs_of_life_are_given_while_tasks_run_and_expired_ones_are_swep
             await anyio.lowlevel.checkpoint()
         await look(1.5)
 
+    assert trial.store.beaten == {trial.tasks.worker}
     assert counts == [(0, 1), (1, 1), (1, 1), (2, 1), (2, 2), (3, 2), (3, 3)]
+
+
+async def test_a_sweep_fails_the_tasks_of_processes_without_signs_of_life(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(running, "SWEEP", 0)
+    monkeypatch.setattr("mcpkit.core.tasks.workers.PATIENCE", 0.0)
+    async with trying() as trial, looking(trial, monkeypatch) as looks:
+        mine = await trial.start()
+        for name in ("gone", "alive"):
+            await trial.store.put(replace(mine, id=name, worker=f"x:1-2:{name}"))
+        trial.store.alive.add("x:1-2:alive")
+        while await trial.status(replace(mine, id="gone")) != "failed":
+            await anyio.sleep(0.001)
+        await looks(5)
+        statuses = [await trial.status(replace(mine, id=name)) for name in (mine.id, "alive")]
+        await trial.store.mend()
+        asked = await trial.tasks.get("alive")
+
+    assert statuses == ["working", "working"]
+    assert asked is not None
+    assert asked.status == "working"
+    assert caplog.records == []
 
 
 async def test_what_other_processes_have_done_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,6 +431,19 @@ async def test_an_outcome_that_cannot_be_kept_is_logged_and_ends_nothing_else(
     (entry,) = caplog.records
     assert entry.getMessage() == "How a task ended could not be kept"
     assert entry.exc_info is not None
+
+
+async def test_the_time_to_keep_an_outcome_is_not_limited_before_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "CLOSING", 0.0)
+    async with trying() as trial:
+        record = await trial.start()
+        trial.release.set()
+        while trial.gate.in_flight:
+            await anyio.lowlevel.checkpoint()
+
+        assert await trial.status(record) == "completed"
 
 
 async def test_the_time_to_keep_an_outcome_is_limited_at_the_end(

@@ -138,7 +138,7 @@ class Counts(BaseModel):
 
     token_count: int = 7
     key_length: float | None = 1.5
-    cookie_size: Annotated[int, Field(ge=0)] = 8
+    cookie_size: Annotated[int, Field(ge=0)] | None = 8
     token_words: dict[str, str] = Field(default_factory=lambda: {"a": "b"})
     key_either: int | str = 9
     token_note: Annotated[str, Field(max_length=9)] = "note"

@@ -56,6 +56,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "core/settings/trust.py": {
         "anywhere = _path(None)": "the files of all folders stand in one",
     },
+    "core/tasks/failover.py": {
+        "self._is_failing = None": "as false as False",
+        "self._retry_at = 1.0": "nothing is to be mended before a failure, which sets it",
+    },
     "core/tasks/jobs.py": {
         "self._told = +TELL": "the clock of the event loop is far beyond",
         "id=secrets.token_urlsafe(None),": "the default is 32 bytes",

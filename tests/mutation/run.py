@@ -37,6 +37,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "core/settings/trust.py": ("core/settings/test_trust.py",),
     "core/tasks/changes.py": ("core/tasks/test_changes.py",),
+    "core/tasks/failover.py": ("core/tasks/test_failover.py",),
     "core/tasks/jobs.py": ("core/tasks/test_jobs.py",),
     "core/tasks/memory.py": ("core/tasks/test_stores.py",),
     "core/tasks/owners.py": ("core/tasks/test_owners.py",),

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,117 @@ async def test_what_cannot_be_written_from_the_start_can_be_read(
     assert found is not None
     assert found.is_over
     assert outcome == b"[1]"
+
+
+class Primary(MemoryTaskStore):
+    """A store in memory that can be opened, fails when it is told to, and notes what is put."""
+
+    def __init__(self) -> None:
+        super().__init__(TaskSettings())
+        self.is_open = True
+        self.fails = False
+        self.puts: list[tuple[str, bytes | None]] = []
+
+    def check(self) -> None:
+        if self.fails:
+            raise TaskStoreError("No room")
+
+    async def open(self) -> None:
+        self.check()
+        self.is_open = True
+
+    async def aclose(self) -> None:
+        self.is_open = False
+
+    async def put(self, record: TaskRecord, outcome: bytes | None = None) -> None:
+        self.check()
+        self.puts.append((record.id, outcome))
+        await super().put(record, outcome)
+
+    async def get(self, task_id: str) -> TaskRecord | None:
+        self.check()
+        return await super().get(task_id)
+
+    async def sweep(self) -> int:
+        self.check()
+        return await super().sweep()
+
+
+@pytest.fixture
+def primary() -> Primary:
+    return Primary()
+
+
+@pytest.fixture
+def failing(primary: Primary, clock: Clock) -> FailoverTaskStore:
+    """A store whose primary one can be told to fail."""
+    return FailoverTaskStore(primary, MemoryTaskStore(TaskSettings()), clock=clock)
+
+
+async def test_while_all_is_well_everything_goes_to_the_primary_store(
+    primary: Primary, failing: FailoverTaskStore
+) -> None:
+    await failing.mend()
+    await failing.put(record("a"))
+    await failing.put(replace(record("old"), status="failed", updated=0), b"1")
+    await failing.beat("here")
+    beats = await failing.beats()
+    found = await failing.get_all(["a", "none"])
+    swept = await failing.sweep()
+    await failing.abandon("here")
+
+    assert primary.puts[:2] == [("a", None), ("old", b"1")]
+    assert beats["here"] > 0
+    assert (set(found), swept) == ({"a"}, 1)
+    assert (await primary.get("a") or record("a")).status == "failed"
+
+
+async def test_while_it_fails_outcomes_and_tasks_are_in_memory_and_others_are_refused(
+    primary: Primary, failing: FailoverTaskStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await failing.put(record("before"))
+    await primary.put(record("theirs"))
+    primary.fails = True
+    await failing.put(replace(record("done"), status="completed"), b"7")
+    primary.is_open = False
+
+    found = await failing.get_all(["before", "done", "theirs"])
+    with pytest.raises(TaskStoreError) as caught:
+        await failing.change("theirs", cancel)
+    primary.is_open = True
+    with pytest.raises(TaskStoreError, match="No room"):
+        await failing.get("theirs")
+
+    assert set(found) == {"done"}
+    assert await failing.outcome("done") == b"7"
+    assert (await failing.get("before") or record("x")).id == "before"
+    assert caught.value.message == "The file of tasks cannot be written at the moment"
+    told = "No room; until that works, tasks are in memory only, and lost if the server stops"
+    assert caplog.messages == [told]
+
+
+async def test_a_sweep_that_fails_is_a_failure_and_memory_is_swept_meanwhile(
+    primary: Primary, failing: FailoverTaskStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    primary.fails = True
+    swept = [await failing.sweep()]
+    await failing.put(replace(record("old"), status="failed", updated=0))
+    swept.append(await failing.sweep())
+
+    assert swept == [0, 1]
+    assert len(caplog.records) == 1
+    assert caplog.messages[0].startswith("No room; ")
+
+
+async def test_what_is_small_is_written_first(
+    primary: Primary, failing: FailoverTaskStore, clock: Clock
+) -> None:
+    primary.fails = True
+    for name, size in (("large", 3000), ("small", 1), ("middle", 200)):
+        await failing.put(replace(record(name), status="completed"), b"x" * size)
+    primary.fails = False
+    clock.now += 1
+    await failing.mend()
+
+    assert [name for name, _ in primary.puts] == ["small", "middle", "large"]
+    assert (await failing.get_all(["small", "large"])).keys() == {"small", "large"}

@@ -190,9 +190,11 @@ def serve(test_plugins: Path, tmp_path: Path) -> Iterator[Serve]:
         server.close()
 
 
-def start_server(arguments: tuple[str, ...], env: dict[str, str], folder: Path) -> ServerProcess:
-    """Start the process and follow its stderr."""
-    if "--shared" not in arguments and original().can_copy(env):
+def start_server(
+    arguments: tuple[str, ...], env: dict[str, str], folder: Path, *, copied: bool = True
+) -> ServerProcess:
+    """Start the process, as a copy where that makes no difference, and follow its stderr."""
+    if copied and "--shared" not in arguments and original().can_copy(env):
         server = ServerProcess(original().start(("serve", *arguments), env, folder))
     else:
         command = [sys.executable, "-m", "mcpkit", "serve", *arguments]

@@ -49,7 +49,7 @@ def network(
     transports = [part for name in names for part in ("--transport", name)]
     arguments = ("--port", "0", *transports, *noting(journal))
     folder = tmp_path_factory.mktemp("network")
-    server = start_server(arguments, environment(test_plugins), folder)
+    server = start_server(arguments, environment(test_plugins), folder, copied=False)
     try:
         yield server
     finally:

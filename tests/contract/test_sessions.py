@@ -51,9 +51,11 @@ def events(text: str) -> list[dict[str, str]]:
     """The events of a stream, each with its fields."""
     found = []
     for block in text.replace("\r\n", "\n").split("\n\n"):
-        fields = dict(line.partition(":")[::2] for line in block.splitlines() if ":" in line)
+        lines = [line.partition(":")[::2] for line in block.splitlines() if ":" in line]
+        fields = {name: value.removeprefix(" ") for name, value in lines}
+        assert len(fields) == len(lines), block  # none of ours stands twice
         if fields:
-            found.append({name: value.removeprefix(" ") for name, value in fields.items()})
+            found.append(fields)
     return found
 
 

@@ -6,6 +6,7 @@ import anyio
 import pytest
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -20,9 +21,9 @@ class Port:
 
     def __init__(self, *, most: int = 800, **http: Any) -> None:
         self.may_answer = anyio.Event()
-        self.app = Shares(self._answer, HttpSettings(**http), most)
+        self.app = Shares(self.answer, HttpSettings(**http), most)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         while (message := await receive()).get("more_body"):
             pass
         if message["type"] == "http.disconnect":
@@ -81,6 +82,30 @@ async def test_a_client_whose_requests_are_answered_may_ask_again() -> None:
     many, _ = await port.crowd(2)
 
     assert many == [200, 200]
+
+
+async def test_a_request_without_room_runs_nothing_behind() -> None:
+    ran: list[str] = []
+    port = Port(max_requests_size_per_client=1024)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await RequestBodyLimitMiddleware(noting, 4096)(scope, receive, send)
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        ran.append(scope["path"])
+        await port.answer(scope, receive, send)
+
+    port.app = Shares(app, HttpSettings(max_requests_size_per_client=1024), 800)
+    first: list[int] = []
+    second: list[int] = []
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(port.ask, "one", first, "/mcp", 800)
+            await anyio.wait_all_tasks_blocked()
+            await port.ask("one", second, "/purge", 800)
+            port.may_answer.set()
+
+    assert (first, second, ran) == ([200], [429], ["/mcp"])
 
 
 async def test_bodies_of_requests_in_flight_have_a_limit_for_each_client() -> None:

@@ -182,6 +182,7 @@ async def test_two_different_keys_are_refused(first: str, second: str) -> None:
     expected = 400 if first != second else 401 if first == "unknown" else 200
 
     assert (await ask(guarded, bearer, named)).status == expected
+    assert (await ask(guarded, bearer, named, path="/livez")).status == 200
     assert (await ask(guard(), bearer, named)).status == 200
 
 

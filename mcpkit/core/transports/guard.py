@@ -76,8 +76,8 @@ class Guard:
         """Let in whoever has an API key, if one is needed."""
         if self._keys is not None:
             fields = dict(scope["headers"])
-            given = _bearer(fields) or _named(fields)
-            if _named(fields) not in {b"", given}:
+            given = _bearer(fields) or _api_key(fields)
+            if _api_key(fields) not in {b"", given} and scope["path"] not in PATHS:
                 problem = "Authorization and X-API-Key hold different keys"
                 await refuse(400, problem, "Send one of them")(scope, receive, send)
                 return
@@ -138,5 +138,5 @@ def _bearer(fields: Mapping[bytes, bytes]) -> bytes:
     return value.strip() if scheme.lower() == b"bearer" else b""
 
 
-def _named(fields: Mapping[bytes, bytes]) -> bytes:
+def _api_key(fields: Mapping[bytes, bytes]) -> bytes:
     return fields.get(b"x-api-key", b"")

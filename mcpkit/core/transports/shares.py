@@ -59,6 +59,8 @@ class Shares:
         body = _CountedBody(receive, send, client, self._bytes, self._most_bytes)
         try:
             await self._app(scope, receive if scope["type"] == "websocket" else body, send)
+        except _NoRoomError:
+            await body.refuse()
         finally:
             self._count(self._used, client, 1)
             self._count(self._bytes, client, body.size)
@@ -70,11 +72,12 @@ class Shares:
             del counts[client]
 
 
-class _CountedBody:
-    """The body of a request, as far as its client has room for it among its others.
+class _NoRoomError(Exception):
+    """A request has no room among the others of its client."""
 
-    What has no room is refused; then, for whoever reads it, the client has left.
-    """
+
+class _CountedBody:
+    """The body of a request, as far as its client has room for it among its others."""
 
     def __init__(
         self, receive: Receive, send: Send, client: str, sizes: Counter[str], most: int
@@ -91,13 +94,13 @@ class _CountedBody:
         size = len(message.get("body", b""))
         others = self._sizes[self._client] - self.size
         if size and others and others + self.size + size > self._most:
-            await self._refuse()
-            return {"type": "http.disconnect"}
+            raise _NoRoomError
         self.size += size
         self._sizes[self._client] += size
         return message
 
-    async def _refuse(self) -> None:
+    async def refuse(self) -> None:
+        """Answer that there is no room."""
         logger.warning(
             "%s has requests of %d bytes in flight, http.max_requests_size_per_client allows %d: "
             "refused one more",

@@ -94,9 +94,10 @@ def _check_annotations(what: str, value: Any, kind: type[BaseModel]) -> None:
 
 
 def _check_icons(what: str, value: Any) -> None:
-    if not isinstance(value, list):
-        raise _wrong(what, "icons", value, "Pass icons= a list of mcpkit.Icon")
-    _check_value(what, "icons", value, list[Icon], "Pass icons= a list of mcpkit.Icon")
+    hint = "Pass icons= a list of mcpkit.Icon"
+    if not isinstance(value, list | tuple):
+        raise _wrong(what, "icons", value, hint)
+    _check_value(what, "icons", list(value), list[Icon], hint)
 
 
 def _check_value(what: str, option: str, value: Any, kind: Any, hint: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mcp.server.mcpserver.utilities.context_injection import find_context_parameter
 from mcp.server.mcpserver.utilities.func_metadata import func_metadata
+from pydantic import TypeAdapter, ValidationError
 
 from mcpkit.core.errors import ArgumentsError
 
@@ -47,15 +48,23 @@ class PromptArguments:
         texts = {name: value for name, value in arguments.items() if name in self._shapes}
         read = self._metadata.pre_parse_json(texts)
         for name, value in read.items():
-            if isinstance(value, str):
+            if isinstance(value, str) and not self._takes(name, value):
                 raise ArgumentsError(f"{name} must be {self._shapes[name]}, as JSON")
         return {**arguments, **read}
 
+    def _takes(self, name: str, text: str) -> bool:
+        """Whether a validator of the author makes something of a text that is no JSON."""
+        field = self._metadata.arg_model.model_fields[name]
+        try:
+            TypeAdapter(field.rebuild_annotation()).validate_python(text)
+        except ValidationError:
+            return False
+        return True
+
 
 def _shape(parameter: Mapping[str, Any], definitions: Mapping[str, Any]) -> str | None:
-    """The form of a parameter that is a list or an object, and no text; None for others."""
+    """The form of a parameter that is a list or an object, and nothing else; None for others."""
     options = [parameter, *parameter.get("anyOf", ())]
     options = [definitions.get(str(it.get("$ref")).rpartition("/")[2], it) for it in options]
-    kinds = [option.get("type") for option in options]
-    found = [_SHAPES[kind] for kind in kinds if kind in _SHAPES]
-    return found[0] if found and "string" not in kinds else None
+    kinds = {option["type"] for option in options if "type" in option} - {"null"}
+    return _SHAPES.get(kinds.pop()) if len(kinds) == 1 else None

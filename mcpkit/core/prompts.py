@@ -45,14 +45,15 @@ def build_prompt(
         Exception: Whatever the SDK finds wrong with the signature.
     """
     check_parameters(f"prompt {declaration.name!r}", declaration.handler, typed=False)
+    function = guarded(declaration.handler, threads)
     prompt = Prompt.from_function(
-        _as_messages(guarded(declaration.handler, threads)),
+        _as_messages(function),
         name=exposed,
         title=declaration.title,
         description=description(declaration.description, declaration.handler),
         icons=declaration.icons,
     )
-    given = PromptArguments(declaration.handler)
+    given = PromptArguments(function)
     arguments_known = {argument.name: argument for argument in prompt.arguments or ()}
 
     async def run(arguments: Mapping[str, Any], context: Any) -> Any:

@@ -69,7 +69,7 @@ def _hint(function: Any, name: str) -> Any:
 
 def _differ(wanted: Any, given: Any) -> bool:
     """Whether no value of one class is of another one, both as far as they are plain classes."""
-    if not (inspect.isclass(wanted) and inspect.isclass(given)):
+    if Any in (wanted, given) or not (inspect.isclass(wanted) and inspect.isclass(given)):
         return False
     try:
         if issubclass(given, _QUESTIONS) or (wanted is float and given is int):

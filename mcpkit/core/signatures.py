@@ -73,16 +73,26 @@ def as_function(handler: Callable[..., Any]) -> Callable[..., Any]:
     """
     if not isinstance(handler, functools.partial):
         return handler
-    function = handler.func
-    signature = inspect.signature(handler)
+    function: Any = handler.func
+    if not inspect.isroutine(function):  # an object that can be called
+        function = function.__call__
+    signature = _signature(handler)
     left = [item for item in signature.parameters.values() if item.name not in handler.keywords]
     run = _async_function(handler) if inspect.iscoroutinefunction(function) else _function(handler)
     functools.update_wrapper(run, function)
+    run.__name__ = getattr(handler.func, "__name__", "")
     run.__dict__["__signature__"] = signature.replace(parameters=left)
     names = {"return", *(item.name for item in left)}
     types = getattr(function, "__annotations__", {})
     run.__annotations__ = {name: kind for name, kind in types.items() if name in names}
     return run
+
+
+def _signature(handler: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(handler, eval_str=True)
+    except NameError:  # a name that only type checkers know
+        return inspect.signature(handler)
 
 
 def _function(call: Callable[..., Any]) -> Callable[..., Any]:

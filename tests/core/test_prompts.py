@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import mcp_types as types
 import pytest
 from mcp.server.mcpserver.prompts.base import AssistantMessage
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from mcpkit import Context, MCPError, Plugin, PromptError
 from mcpkit.testing import connect
@@ -123,3 +123,27 @@ async def test_a_list_that_is_no_json_is_told_so() -> None:
     async with connect(trip=travel()) as client:
         with pytest.raises(MCPError, match="cities must be a list, as JSON"):
             await client.get_prompt("trip_plan", {"cities": "Oslo, Bergen", "days": "3"})
+
+
+def split(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+class Ask:
+    """A prompt that is an object."""
+
+    async def __call__(
+        self, count: int | list[int], names: Annotated[list[str], BeforeValidator(split)]
+    ) -> str:
+        """Ask."""
+        return f"{count!r} {names!r}"
+
+
+async def test_a_text_that_the_types_take_is_passed_on_as_it_is() -> None:
+    plugin = Plugin()
+    plugin.prompt("ask")(Ask())
+
+    async with connect(it=plugin) as client:
+        result = await client.get_prompt("it_ask", {"count": "5", "names": "a,b"})
+
+    assert result.messages[0].content.text == "5 ['a', 'b']"  # type: ignore[union-attr]

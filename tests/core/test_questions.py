@@ -140,3 +140,21 @@ def test_a_resolve_function_that_gives_no_such_value_is_refused(function: Any, t
     assert record.error.message.startswith("Its tool 'book' fills 'traveller' by")
     assert told in record.error.message
     assert record.error.hint
+
+
+def anything() -> Any:
+    return "Ada"
+
+
+async def test_a_resolve_function_may_say_that_it_returns_anything() -> None:
+    plugin = Plugin()
+
+    @plugin.tool()
+    def greet(name: Annotated[str, Resolve(anything)]) -> str:
+        """Greet."""
+        return name
+
+    async with connect(it=plugin) as client:
+        result = await client.call_tool("it_greet", {})
+
+    assert result.structured_content == {"result": "Ada"}

@@ -111,3 +111,39 @@ async def test_a_partial_takes_the_arguments_that_it_leaves_open() -> None:
     assert bound.is_error
     assert completed.completion.values == ["10"]
     assert cube.contents[0].text == "it_power 8"  # type: ignore[union-attr]
+
+
+class Sum:
+    """An object that can be called."""
+
+    async def __call__(self, first: int, second: int) -> int:
+        """Add."""
+        return first + second
+
+
+async def test_a_partial_of_an_object_that_can_be_called_is_awaited_and_needs_a_name() -> None:
+    plugin = Plugin()
+    plugin.tool("add")(partial(Sum(), first=1))
+
+    with pytest.raises(ValueError, match="has no name"):
+        plugin.tool()(partial(Sum(), first=1))
+    async with connect(it=plugin) as client:
+        result = await client.call_tool("it_add", {"second": 2})
+
+    assert result.structured_content == {"result": 3}
+
+
+async def test_a_partial_of_a_function_whose_types_are_texts_is_understood() -> None:
+    plugin = Plugin()
+    code = "from __future__ import annotations\nfrom enum import Enum\n"
+    code += "class Unit(Enum):\n    METRE = 'm'\n"
+    code += "def measured(size: int, unit: Unit) -> str:\n    'Measure.'\n"
+    code += "    return f'{size} {unit.value}'\n"
+    module: dict[str, Any] = {"__name__": "measures"}
+    exec(code, module)  # this module has its types at hand
+    plugin.tool(partial(module["measured"], size=3))
+
+    async with connect(it=plugin) as client:
+        result = await client.call_tool("it_measured", {"unit": "m"})
+
+    assert result.structured_content == {"result": "3 m"}

@@ -42,7 +42,11 @@ def writing() -> Iterator[None]:
         raise OutputClosedError from exc
 
 
-def _echo(text: str, **options: Any) -> None:
+def _echo(text: str, *, err: bool = False, **options: Any) -> None:
+    if err:
+        with contextlib.suppress(BrokenPipeError):  # the outcome is told by the exit code, too
+            click.echo(text, err=True, **options)
+        return
     with writing():
         click.echo(text, **options)
 

@@ -89,12 +89,15 @@ class _CallWatch:
 def _running(frame: FrameType | None) -> tuple[Call | None, FrameType | None]:
     """The call in whose code a thread is, and the frame of its handler or of middleware."""
     found: FrameType | None = None
+    is_left = False
     while frame is not None:
         if frame.f_code is Caller.run.__code__:
             call = frame.f_locals.get("call")
             return (call if isinstance(call, Call) else None), found
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
-        if package not in MACHINERY and package not in sys.stdlib_module_names:
+        if package in MACHINERY:
+            is_left = found is not None  # what is below only waits, as middleware does
+        elif not is_left and package not in sys.stdlib_module_names:
             found = frame
         frame = frame.f_back
     return None, None

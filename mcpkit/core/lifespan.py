@@ -54,6 +54,7 @@ class Lifespan:
         self._watch = watch
         self._manager = record.manager
         self._entered = anyio.Event()
+        self._is_given_up = False
         self._closing = anyio.Event()
         self._closed = anyio.Event()
         # Shielded: whatever ends the server ends the calls first, then this.
@@ -124,6 +125,7 @@ class Lifespan:
                 await self._entered.wait()
         if not self._entered.is_set():
             self._failed(self._error(f"Its lifespan did not start within {seconds:g} s"))
+            self._is_given_up = True
             self._closing.set()
             self._scope.cancel()
         self.settled.set()
@@ -156,7 +158,8 @@ class Lifespan:
             error.__cause__ = cause
         if self._closing.is_set():
             logger.error("Plugin %s: %s", self.label, error.message, exc_info=cause)
-        self.record.fail(Stage.LIFESPAN, error)
+        if not self._is_given_up:  # the plugin may have started again since
+            self.record.fail(Stage.LIFESPAN, error)
 
 
 def _is_cancelled(error: BaseException) -> bool:

@@ -116,6 +116,7 @@ async def test_the_good_plugins_answer_and_readyz_tells_the_story(
             weather = await client.call_tool("weather_current", {"city": "Oslo"})
             await client.call_tool("search_reindex", {})
             found = await client.call_tool("search_documents", {"query": "wooden"})
+        await anyio.to_thread.run_sync(server.wait_for, "bad_hang.* did not start within 1 s")
         async with httpx2.AsyncClient() as http:
             ready = await http.get(url.replace("/mcp", "/readyz"))
 

@@ -127,7 +127,8 @@ def test_a_plugin_that_hangs_fails_and_the_others_do_not_wait_for_it(
     assert (records[0].status, records[0].stage) == (Status.FAILED, Stage.IMPORT)
     assert isinstance(records[0].error, PluginImportError)
     assert records[0].error.message == "Importing it did not finish within 0.2 s"
-    assert records[0].error.hint == "See lifespan.startup_timeout"
+    assert records[0].error.hint is not None
+    assert "plugins.hangs.enabled = false" in records[0].error.hint
     told = [entry.getMessage() for entry in caplog.records if entry.levelno == logging.WARNING]
     assert told[0] == "Plugin 'hangs' is still being imported; it has 0.2 s"
 

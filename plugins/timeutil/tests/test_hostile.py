@@ -3,6 +3,7 @@
 import difflib
 import sys
 import time
+from collections.abc import Iterator
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -54,6 +55,15 @@ async def test_a_neighbour_answers_while_twenty_hostile_searches_run() -> None:
     assert spent < 2 * 20 * occurrences.SEARCH_SECONDS
 
 
+@pytest.fixture
+def often() -> Iterator[None]:
+    """Let threads take turns much more often, so that a look finds them at work."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "module"),
     [
@@ -63,7 +73,7 @@ async def test_a_neighbour_answers_while_twenty_hostile_searches_run() -> None:
     ],
 )
 async def test_searches_run_one_at_a_time(
-    tool: str, arguments: dict[str, Any], module: ModuleType
+    often: None, tool: str, arguments: dict[str, Any], module: ModuleType
 ) -> None:
     left, most = 5, 0
     with anyio.fail_after(60):

@@ -195,7 +195,9 @@ def test_a_plugin_that_is_not_installed_is_named_with_the_source(
         build(effective.settings, origins=effective.origins)
 
     assert caught.value.message.startswith(f"environment {variable}: {said}")
-    assert f", or change or unset the environment variable {variable}" in str(caught.value.hint)
+    hint = str(caught.value.hint).lower()
+    assert f"change or unset the environment variable {variable}".lower() in hint
+    assert "install mcpkit-plugin-" in hint
 
 
 class Units(PluginSettings):

@@ -18,7 +18,7 @@ from anyio.abc import SocketAttribute, SocketStream
 from mcpkit import FetchError, FetchLimits, fetch
 from mcpkit.core.fetching import parse_retry_after
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 Send = Callable[[SocketStream], Awaitable[None]]
 

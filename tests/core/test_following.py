@@ -14,7 +14,7 @@ from mcpkit.core.errors import UnavailableError
 from mcpkit.core.extensions.tasks import TaskParams
 from mcpkit.testing import FollowTasks
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 FORM = {"type": "object", "properties": {"name": {"type": "string"}}}
 QUESTION = {

@@ -275,6 +275,7 @@ async def call_at_last(client: mcp.Client, tool: str) -> Any:
             await anyio.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_a_plugin_whose_first_start_failed_is_tried_again(is_late: bool) -> None:
     go_on, opened, needed = anyio.Event(), 0, 2 if is_late else 3

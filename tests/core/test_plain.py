@@ -38,6 +38,7 @@ SCHEMAS = st.dictionaries(st.sampled_from(KEYWORDS), VALUES, max_size=5).map(
 )
 
 
+@pytest.mark.slow
 @given(SCHEMAS)
 def test_what_is_plain_stands_the_full_check(schema: dict[str, Any]) -> None:
     if is_plain(schema):

@@ -112,6 +112,7 @@ def make_locked(path: Path) -> None:
 LOCKING: list[sqlite3.Connection] = []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "said"),
     [

@@ -23,6 +23,7 @@ from mcpkit.cli.options import json_option
 from mcpkit.cli.output import (
     data_stream,
     dumped,
+    ending_with,
     print_json,
     print_line,
     print_text,
@@ -95,13 +96,15 @@ def call(
 
     with explained_absence("tool", tool, app):
         result = target.run(app, use, questions=questions)
-    if as_json:
-        print_json(dumped(result))
-    else:
-        _print_content(result.content, error=result.is_error)
+    code = 1 if result.is_error else 0
+    with ending_with(code):
+        if as_json:
+            print_json(dumped(result))
+        else:
+            _print_content(result.content, error=result.is_error)
     if result.is_error and not target.legacy and _needs_session(result.content):
         print_line("Pass --legacy to be asked", label=styled("hint:"), err=True)
-    return 1 if result.is_error else 0
+    return code
 
 
 def _needs_session(content: Iterable[Any]) -> bool:

@@ -137,9 +137,9 @@ def _run(arguments: Sequence[str] | None, alone: MCPKitError | None = None) -> i
         return _show(exc, WRONG if wrong else FAILED, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except (BrokenPipeError, OutputClosedError):
+    except (BrokenPipeError, OutputClosedError) as exc:
         _drop_output()  # whoever read it has had enough, as `head` does
-        return 0
+        return exc.code if isinstance(exc, OutputClosedError) else 0
     except OSError as exc:
         if exc.errno not in FULL or exc.filename is not None:
             raise

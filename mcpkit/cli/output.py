@@ -26,7 +26,23 @@ _replaced: TextIO | None = None
 
 
 class OutputClosedError(Exception):
-    """Nobody reads the output any more; click takes a `BrokenPipeError` for a failure."""
+    """Nobody reads the output any more; click takes a `BrokenPipeError` for a failure.
+
+    Attributes:
+        code: Exit code of the command, as far as it is known.
+    """
+
+    code = 0
+
+
+@contextlib.contextmanager
+def ending_with(code: int) -> Iterator[None]:
+    """Print something; the exit code is known, whether anybody reads it or not."""
+    try:
+        yield
+    except OutputClosedError as exc:
+        exc.code = code
+        raise
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from mcpkit.cli.options import (
     plugin_options,
     read_inventory,
 )
-from mcpkit.cli.output import print_json, print_line, print_notes, print_table
+from mcpkit.cli.output import ending_with, print_json, print_line, print_notes, print_table
 
 if TYPE_CHECKING:  # importing the core costs: commands do it when they run
     from mcpkit.core.app import App
@@ -129,12 +129,14 @@ def check(names: tuple[str, ...], as_json: bool, no_plugins: bool, **options: An
         name: _verdict(entry, records[name]) for name, entry in everything.items() if name in wanted
     }
     failed = sorted(name for name, entry in report.items() if not entry["ready"])
-    if as_json:
-        print_json({"ok": not failed, "plugins": report})
-    else:
-        for name, entry in report.items():
-            _print_verdict(name, entry)
-    return 1 if failed else 0
+    code = 1 if failed else 0
+    with ending_with(code):
+        if as_json:
+            print_json({"ok": not failed, "plugins": report})
+        else:
+            for name, entry in report.items():
+                _print_verdict(name, entry)
+    return code
 
 
 def _verdict(entry: dict[str, Any], record: PluginRecord) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, environment
+from tests.contract.conftest import write_plugin
 
 RunOnTerminal = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -179,3 +180,17 @@ def test_output_that_cannot_be_written_is_an_error() -> None:
 
     assert done.returncode == 1
     assert done.stderr == "Error: Cannot write the output: No space left on device\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("body", "code"), [("1 / 0", 1), ("", 0)])
+def test_a_check_that_nobody_reads_has_its_exit_code(tmp_path: Path, body: str, code: int) -> None:
+    env = environment(write_plugin(tmp_path / "site", "demo", body))
+    reads, writes = os.pipe()
+    os.close(reads)
+
+    with os.fdopen(writes, "wb") as output:
+        command = [sys.executable, "-m", "mcpkit", "plugins", "check", "demo"]
+        done = subprocess.run(command, stdout=output, stderr=-1, env=env, cwd=tmp_path, check=False)
+
+    assert (done.returncode, b"Traceback" in done.stderr) == (code, False), done.stderr
